@@ -1,0 +1,100 @@
+import type { AzudError } from '../error/azud-error.ts';
+import type { Message } from '../event/batch.ts';
+
+/**
+ * The contract of a broker driver. A driver moves bytes, classifies its errors into our codes, declares what it can do
+ * as data, and never retries: `Broker` (broker.ts) owns batching, retry, limits and metrics. The conformance suite in
+ * `conformance/` says the same in tests.
+ */
+export interface BrokerDriver {
+  readonly capabilities: BrokerCapabilities;
+  /** Connects and recovers. @throws AzudError `not-connected`, `access-denied`, `locked`, `log-damaged`, `unsafe-setting` */
+  open(): Promise<void>;
+  /**
+   * Resolves when every message is as safe as `capabilities.durability` says, or has failed: one result a message, in
+   * their order. It never resolves `position` for a message that a crash could lose.
+   */
+  publish(messages: readonly Message[]): Promise<readonly PublishResult[]>;
+  /** A reader that begins after `from` (where the broker has positions) and is given only durable messages. */
+  subscribe(from: Progress): Promise<Subscription>;
+  /** What is not yet in a store whose progress is `after`. Exact where the broker has positions. */
+  backlog(after: Progress): Promise<Backlog>;
+  /** The messages of a transaction that it still holds; undefined where `capabilities.find` is false. */
+  find?(transactionId: string): Promise<readonly Located[]>;
+  /** Everything up to here is in a verified copy of the store: retention may remove it. */
+  release(upTo: Progress): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BrokerCapabilities {
+  readonly kind: string;
+  /** Messages of one stream are delivered in the order of publishing. */
+  readonly order: boolean;
+  /** Has positions: a subscription can begin anywhere, and progress is a position. Otherwise progress is batch ids. */
+  readonly positions: boolean;
+  /** Can find a transaction's messages. */
+  readonly find: boolean;
+  /** Who may open it at the same time. */
+  readonly sharing: 'process' | 'host' | 'network';
+  /** Largest message, bytes. */
+  readonly messageBytesMax: number;
+  /** The promise behind a 2xx, in one sentence, shown at /v1/durability. */
+  readonly durability: string;
+}
+
+/** Where a message lies in a stream. Positions grow; a stream that is restored or begun anew gets another name. */
+export interface Position {
+  /** e.g. the log's epoch, or topic and partition. */
+  readonly stream: string;
+  /** Safe integer, from 1. */
+  readonly offset: number;
+}
+
+/** How far a store has come: the last position of each stream. Empty: from the beginning. */
+export type Progress = readonly Position[];
+
+export type PublishResult = { readonly position: Position | null } | { readonly error: AzudError };
+
+export interface Delivery {
+  readonly message: Message;
+  /** Null where the broker has no positions; then the store dedupes by `message.id`. */
+  readonly position: Position | null;
+}
+
+export interface Subscription {
+  /**
+   * The next deliveries, at least one, or none when the signal aborts.
+   * @throws AzudError `not-connected` (subscribe anew), `log-damaged` (stop and say so)
+   */
+  receive(options: ReceiveOptions): Promise<readonly Delivery[]>;
+  /** The deliveries are in the store. */
+  ack(deliveries: readonly Delivery[]): Promise<void>;
+  /** The deliveries could not be written now; they come again, not before `delayMs`. */
+  nack(deliveries: readonly Delivery[], delayMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ReceiveOptions {
+  readonly messagesMax: number;
+  /** Payload bytes; one message may exceed it. */
+  readonly bytesMax: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Backlog {
+  readonly messages: number;
+  readonly bytes: number;
+  /** ms since the epoch of the oldest waiting message, null when nothing waits. */
+  readonly oldestTime: number | null;
+  /** Events accepted and not in the store, by dataset. */
+  readonly queued: ReadonlyMap<string, number>;
+  /** Events ever accepted, by dataset; null where the broker cannot know. */
+  readonly accepted: ReadonlyMap<string, number> | null;
+  /** Last durable position. */
+  readonly end: Progress;
+}
+
+export interface Located {
+  readonly message: Message;
+  readonly position: Position | null;
+}

@@ -1,0 +1,76 @@
+import { AzudError } from '../error/azud-error.ts';
+import { acceptedCount, type Batch, type Message, type Reject } from './batch.ts';
+
+/**
+ * Payload of a message: one line of JSON (the header), `\n`, then the event lines untouched.
+ * Short keys: single events are the common case, and then the header is most of the record.
+ */
+interface Header {
+  readonly v: 1;
+  readonly src: string;
+  readonly n: number;
+  readonly ids?: readonly string[];
+  readonly rows?: readonly number[];
+  readonly x?: true;
+  readonly rejects?: readonly EncodedReject[];
+  readonly replays?: readonly string[];
+  readonly discards?: Batch['discards'];
+}
+
+/** The original bytes may be anything, so they travel in base64. */
+type EncodedReject = Omit<Reject, 'original'> & { readonly original: string };
+
+export function encodeBatch(batch: Batch): Message {
+  const header: Header = {
+    v: 1,
+    src: batch.source,
+    n: batch.count,
+    ...(batch.ids && { ids: batch.ids }),
+    ...(batch.rows && { rows: batch.rows }),
+    ...(batch.extras && { x: true as const }),
+    ...(batch.rejects.length > 0 && {
+      rejects: batch.rejects.map((reject) => ({ ...reject, original: reject.original.toString('base64') })),
+    }),
+    ...(batch.replays && { replays: batch.replays }),
+    ...(batch.discards.length > 0 && { discards: batch.discards }),
+  };
+  return {
+    id: batch.id,
+    dataset: batch.dataset,
+    transactionId: batch.transactionId,
+    events: acceptedCount(batch),
+    time: batch.receivedAt,
+    payload: Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), batch.lines]),
+  };
+}
+
+/** @throws AzudError `log-damaged` when the payload is not one of ours: its checksum held, so the writer was wrong. */
+export function decodeBatch(message: Message): Batch {
+  const end = message.payload.indexOf(0x0a);
+  const header = parseHeader(message, end);
+  return {
+    id: message.id,
+    dataset: message.dataset,
+    transactionId: message.transactionId,
+    receivedAt: message.time,
+    source: header.src,
+    count: header.n,
+    lines: message.payload.subarray(end + 1),
+    ids: header.ids ?? null,
+    rows: header.rows ?? null,
+    extras: header.x ?? false,
+    rejects: (header.rejects ?? []).map((reject) => ({ ...reject, original: Buffer.from(reject.original, 'base64') })),
+    replays: header.replays ?? null,
+    discards: header.discards ?? [],
+  };
+}
+
+function parseHeader(message: Message, end: number): Header {
+  try {
+    const header = JSON.parse(message.payload.toString('utf8', 0, end)) as Header;
+    if (header.v === 1) return header;
+  } catch {
+    // Falls through to the one error below.
+  }
+  throw new AzudError('log-damaged', `batch ${message.id} of ${message.dataset} has a header this version cannot read`);
+}

@@ -1,0 +1,86 @@
+import { createHash, randomFillSync } from 'node:crypto';
+
+/** Random bytes are drawn in bulk: one call to the kernel serves 256 ids. */
+const pool = Buffer.allocUnsafe(16 * 256);
+let poolOffset = pool.length;
+
+function draw(): number {
+  if (poolOffset >= pool.length) {
+    randomFillSync(pool);
+    poolOffset = 0;
+  }
+  const at = poolOffset;
+  poolOffset += 16;
+  return at;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function format(bytes: Buffer, at: number): string {
+  const hex = (i: number) => HEX[bytes[at + i] as number] as string;
+  return (
+    `${hex(0)}${hex(1)}${hex(2)}${hex(3)}-${hex(4)}${hex(5)}-${hex(6)}${hex(7)}-` +
+    `${hex(8)}${hex(9)}-${hex(10)}${hex(11)}${hex(12)}${hex(13)}${hex(14)}${hex(15)}`
+  );
+}
+
+/** UUIDv7 (RFC 9562): 48 bits of ms since the epoch, then 74 random bits. */
+export function uuidV7(timeMs: number): string {
+  const at = draw();
+  pool.writeUIntBE(timeMs, at, 6);
+  pool[at + 6] = 0x70 | ((pool[at + 6] as number) & 0x0f);
+  pool[at + 8] = 0x80 | ((pool[at + 8] as number) & 0x3f);
+  return format(pool, at);
+}
+
+/** UUIDv8 (RFC 9562, custom) made of a SHA-256 of the parts: the same parts give the same id, on every machine. */
+export function uuidDerived(...parts: readonly string[]): string {
+  // JSON keeps ['a', 'bc'] and ['ab', 'c'] apart.
+  const digest = createHash('sha256').update(JSON.stringify(parts)).digest();
+  digest[6] = 0x80 | ((digest[6] as number) & 0x0f);
+  digest[8] = 0x80 | ((digest[8] as number) & 0x3f);
+  return format(digest, 0);
+}
+
+/** The ms in a UUIDv7, or null when the id is none. */
+export function uuidTimeMs(id: string): number | null {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) return null;
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+const LOW_48_BITS = 2 ** 48;
+
+/**
+ * The id of the i-th line (from 0) of a batch whose ids are not the client's: the transaction's id with its last 48 bits
+ * raised by i + 1. It costs nothing at intake, a store can compute it in SQL (`eventIdParts`), and two transactions
+ * would have to share 26 random bits and the millisecond, and lie within 10,000 of each other in 48 more, to collide.
+ */
+export function eventIdAt(transactionId: string, line: number): string {
+  const { prefix, base } = eventIdParts(transactionId);
+  return prefix + ((base + line + 1) % LOW_48_BITS).toString(16).padStart(12, '0');
+}
+
+/** `prefix` is the first 24 characters, `base` the number in the last 12: id(i) = prefix + hex12((base + i + 1) mod 2^48). */
+export function eventIdParts(transactionId: string): { readonly prefix: string; readonly base: number } {
+  return { prefix: transactionId.slice(0, 24), base: Number.parseInt(transactionId.slice(24), 16) };
+}
+
+/** A transaction asked for twice with one Idempotency-Key is one transaction. */
+export function keyedTransactionId(dataset: string, idempotencyKey: string): string {
+  return uuidDerived('transaction', dataset, idempotencyKey);
+}
+
+export function keyedEventId(dataset: string, idempotencyKey: string, row: number): string {
+  return uuidDerived('event', dataset, idempotencyKey, String(row));
+}
+
+/** The CloudEvents specification makes `source` + `id` unique; one string of both is the event id. */
+export function cloudEventId(source: string, id: string): string {
+  const joined = `${source}#${id}`;
+  return Buffer.byteLength(joined) <= 128 ? joined : uuidDerived('cloudevent', source, id);
+}
+
+/** The same event refused again (a log replayed into a rebuilt store) is the same dead letter. */
+export function deadLetterId(batchId: string, row: number): string {
+  return uuidDerived('dead-letter', batchId, String(row));
+}

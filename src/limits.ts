@@ -1,0 +1,96 @@
+/**
+ * Every bound in Azud, with its unit in the name and the sum that chose it.
+ * A number that limits something lives here, nowhere else.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What one HTTP request may bring. */
+export const INTAKE_LIMITS = Object.freeze({
+  /** Wire size of a request body, bytes. 10,000 events of 500 bytes fit. */
+  bodyBytesMax: 5 * MiB,
+  /** Size after gzip or deflate, bytes. Four times the wire: text compresses 4 to 10 times. */
+  inflatedBytesMax: 20 * MiB,
+  /** Inflated size over wire size. JSON seldom passes 30; a bomb starts at 1,000. */
+  inflateRatioMax: 100,
+  /** Events in one request. A batch is one log record, and one unit of retry. */
+  batchEventsMax: 10_000,
+  /** One event, bytes. The lowest message bound of the supported brokers (SQS, 256 KiB). */
+  eventBytesMax: 256 * KiB,
+  /** One CSV row may have this many cells. */
+  csvColumnsMax: 2_000,
+  /** Idempotency-Key and client event ids, bytes. */
+  idBytesMax: 128,
+  /** Row errors listed in one answer; the counts are always whole. */
+  errorsListedMax: 100,
+  /** Longest `wait=stored` a caller may ask for, ms. */
+  waitMsMax: 60_000,
+});
+
+/** What the strict JSON scanner accepts, per event. */
+export const JSON_LIMITS = Object.freeze({
+  depthMax: 32,
+  keysMax: 2_000,
+  keyBytesMax: 256,
+  /** Digits in one number: capped before anything converts it (BigInt of 900,000 digits takes 138 ms). */
+  numberDigitsMax: 64,
+});
+
+/** The front door's sockets. */
+export const HTTP_LIMITS = Object.freeze({
+  connectionsMax: 2_000,
+  headersMax: 100,
+  headerBytesMax: 16 * KiB,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 5_000,
+  connectionTimeoutMs: 120_000,
+  requestsPerSocketMax: 10_000_000,
+  drainTimeoutMs: 10_000,
+  /** Bytes of accepted requests waiting for their group commit; above it intake answers 503. */
+  pendingBytesMax: 64 * MiB,
+});
+
+/** The embedded segment log. */
+export const LOG_LIMITS = Object.freeze({
+  /** A segment is sealed at this size: large enough that 10 GB is 160 files, small enough to scan in 0.2 s. */
+  segmentBytesMax: 64 * MiB,
+  /** One record. A whole request after inflation, with its header. */
+  recordBytesMax: 32 * MiB,
+  /** Bytes in one group commit. Bounds memory and the time one fdatasync takes. */
+  groupBytesMax: 8 * MiB,
+  /** A sparse index entry is kept for about every this many bytes. */
+  indexStrideBytes: 256 * KiB,
+  /** Kept on disk unused, so that recovery has room when the disk is full. */
+  reserveBytes: 64 * MiB,
+  /** Between two probes of a full disk, ms: "accepts again within 5 s of space". */
+  fullDiskProbeMs: 1_000,
+  /** Used share of the disk above which intake refuses with 507, ratio. */
+  diskUsedRatioMax: 0.95,
+});
+
+/** The loader's unit of work: one store transaction. */
+export const LOADER_LIMITS = Object.freeze({
+  unitEventsMax: 50_000,
+  unitBytesMax: 16 * MiB,
+  /** Longest time the first event of a unit waits for company, ms. */
+  unitDelayMs: 100,
+});
+
+/** What one read may cost. */
+export const QUERY_LIMITS = Object.freeze({
+  rowsDefault: 100,
+  rowsMax: 10_000,
+  endpointRowsMax: 1_000_000,
+  timeoutMs: 30_000,
+  sqlBytesMax: 64 * KiB,
+  paramBytesMax: 8 * KiB,
+  concurrentMax: 8,
+  cacheEntriesMax: 1_000,
+  cacheBytesMax: 64 * MiB,
+});
+
+export const DURATIONS = Object.freeze({
+  dedupeWindowMs: 7 * 24 * 3600 * 1000,
+});

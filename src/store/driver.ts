@@ -1,0 +1,138 @@
+import type { Position, Progress } from '../broker/driver.ts';
+import type { Batch, DeadStage } from '../event/batch.ts';
+import type { Column, ColumnType, Dataset } from '../event/dataset.ts';
+import type { Counts } from '../event/outcome.ts';
+
+/**
+ * The contract of a store driver, the twin of `BrokerDriver`: it moves rows, classifies its errors, declares what it can
+ * do, and never retries. `Store` (store.ts) owns retry, limits and metrics.
+ */
+export interface StoreDriver {
+  readonly capabilities: StoreCapabilities;
+  /**
+   * Connects, recovers, and makes the tables fit the datasets: creates tables, adds columns.
+   * @throws AzudError `destructive-change` with one RowError for each difference, before anything was changed;
+   *   `not-connected`, `access-denied`, `locked`
+   */
+  open(datasets: readonly Dataset[], options: OpenOptions): Promise<void>;
+  /** How far the store has come; empty for a new one. */
+  progress(): Promise<Progress>;
+  /**
+   * Writes the unit in ONE transaction: rows, ids, dead letters, transactions, ledger, progress. Batches that the stored
+   * progress already covers (by position, or by batch id) are left out and answered with `null`.
+   * @throws AzudError `bad-row` when some line cannot be stored: nothing was written, and `isolate` finds the line;
+   *   `storage-full`, `not-connected`, `store-damaged`, `io-failed`: nothing is known to be written, read progress again
+   */
+  write(unit: WriteUnit): Promise<readonly (Counts | null)[]>;
+  /** Tries to convert lines of a dataset without writing. @throws AzudError `bad-row` with `path` when some line fails */
+  probe(dataset: Dataset, lines: Buffer): Promise<void>;
+  /** Rows of a dataset or of a system table (tables.ts). Undeclared names never reach a driver. */
+  rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream>;
+  /** One read-only SELECT; undefined where `capabilities.sql` is false. @throws AzudError `sql-failed`, `query-timeout`, `query-memory` */
+  sql?(query: SqlQuery, limits: ReadLimits): Promise<RowStream>;
+  /** Ledger and progress as of one moment: what conservation compares with the broker's backlog. */
+  ledger(): Promise<Ledger>;
+  describe(dataset: string): Promise<TableFacts>;
+  /** Removes rows, ids and transactions past their retention. */
+  sweep(now: number): Promise<void>;
+  /** A verified copy beside the store; answers the progress it holds. Undefined where the store is its own safety. */
+  snapshot?(): Promise<Progress>;
+  close(): Promise<void>;
+}
+
+export interface StoreCapabilities {
+  readonly kind: string;
+  /** Answers SQL endpoints. */
+  readonly sql: boolean;
+  /** Who may open it at the same time. */
+  readonly sharing: 'process' | 'host' | 'network';
+  /** Column types it keeps exactly; others are refused by `check`. */
+  readonly columnTypes: readonly ColumnType[];
+}
+
+export interface OpenOptions {
+  readonly allowDestructive: boolean;
+  /** Says which step of a recovery is running, for /readyz and the log. */
+  readonly onStep: (step: string) => void;
+}
+
+export interface WriteUnit {
+  readonly batches: readonly UnitBatch[];
+}
+
+export interface UnitBatch {
+  readonly batch: Batch;
+  readonly position: Position | null;
+  /** Lines (from 0) of the batch that are dead letters instead of rows, found by isolation. */
+  readonly dead: ReadonlyMap<number, DeadReason>;
+}
+
+export interface DeadReason {
+  readonly stage: DeadStage;
+  readonly code: string;
+  readonly message: string;
+  readonly path: string;
+}
+
+/** Values of a row by column type: string → string, integer → number | bigint, number → number, decimal → string,
+ * boolean → boolean, timestamp → ISO 8601 string in UTC, date → YYYY-MM-DD, uuid → string, json → its exact text. */
+export type Value = string | number | bigint | boolean | null;
+
+export interface RowStream {
+  readonly columns: readonly Pick<Column, 'name' | 'type'>[];
+  /** Chunks of rows, each row an array parallel to `columns`. Returning early (or aborting) frees the connection. */
+  readonly chunks: AsyncIterable<readonly (readonly Value[])[]>;
+}
+
+export type ConditionOperator = 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte' | 'in' | 'like' | 'is';
+
+/** `in` takes a list; `is` takes null, true or false; `like` takes a pattern with `%` and `_`. */
+export interface Condition {
+  readonly column: string;
+  readonly operator: ConditionOperator;
+  readonly value: Value | readonly Value[];
+}
+
+export interface Order {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** A portable read of one table. Names are checked against the table before a driver sees them. */
+export interface RowsQuery {
+  readonly table: string;
+  readonly select: readonly Pick<Column, 'name' | 'type'>[];
+  readonly where: readonly Condition[];
+  /** Ends with a unique column, so that `after` names one place. Nulls sort last in either direction. */
+  readonly order: readonly Order[];
+  /** Keyset: only rows after the row with these values of the `order` columns. */
+  readonly after: readonly Value[] | null;
+  readonly limit: number;
+}
+
+export interface SqlQuery {
+  /** With `$name` placeholders. */
+  readonly text: string;
+  readonly params: Readonly<Record<string, { readonly type: ColumnType; readonly value: Value }>>;
+}
+
+export interface ReadLimits {
+  readonly timeoutMs: number;
+  readonly rowsMax: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Ledger {
+  readonly progress: Progress;
+  /** By dataset. `accepted` here is what the store has seen: stored + duplicate + dead. */
+  readonly counts: ReadonlyMap<string, Counts>;
+}
+
+export interface TableFacts {
+  readonly rows: number;
+  /** ISO 8601 of `_received_at`, null for an empty table. */
+  readonly first: string | null;
+  readonly last: string | null;
+  /** Estimate, bytes on disk. */
+  readonly bytes: number;
+}
