@@ -17,7 +17,7 @@ const FIELD_LENGTH_MAX = 1_000;
 /** One JSON object a line, on stderr unless told otherwise. Control characters are escaped, long fields cut. */
 export function createLog(level: LevelWithSilent, stream: DestinationStream = destination({ fd: 2, sync: true })): Log {
   return wrap(
-    pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' }, stream),
+    pino({ level, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' }, stream),
   );
 }
 

@@ -58,8 +58,8 @@ export class Metrics {
       help: `${help} (${unit})`,
       labelNames: [...labels],
       registers: [this.#registry],
-      aggregator: merge ?? 'sum',
-    } as const;
+      aggregator: merge ?? ('sum' as const),
+    };
     if (type === 'counter') return new Counter(common);
     if (type === 'gauge') return new Gauge(common);
     return new Histogram({ ...common, buckets: [...(buckets ?? [])] });
