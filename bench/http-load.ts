@@ -1,0 +1,150 @@
+import { connect, type Socket } from 'node:net';
+
+/** One request, sent again and again by every connection, each waiting for its answer (closed loop). */
+export interface LoadOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly method?: string;
+  readonly path: string;
+  /** One body for all requests, or a function of the request's number (from 0). */
+  readonly body: Buffer | ((request: number) => Buffer);
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  /** Answers with a 2xx status. */
+  readonly requests: number;
+  /** Answers with another status, and broken connections. */
+  readonly errors: number;
+  /** Wall time from the first request to the last answer, seconds. */
+  readonly seconds: number;
+  /** Answers a second. */
+  readonly rate: number;
+  /** Time to answer, ms. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** Histogram of latencies: 0.1 ms wide, up to 10 s. */
+const BUCKET_MS = 0.1;
+const BUCKETS = 100_000;
+
+/**
+ * A load generator cheap enough to share a small machine with the server it measures: plain sockets, the request's
+ * bytes made once, of the answer only the status and the content length are read.
+ */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const run = new Run(options);
+  const started = performance.now();
+  const deadline = started + options.seconds * 1_000;
+  await Promise.all(Array.from({ length: options.connections }, () => run.connection(deadline)));
+  return run.result((performance.now() - started) / 1_000);
+}
+
+class Run {
+  readonly #options: LoadOptions;
+  readonly #latencies = new Uint32Array(BUCKETS);
+  readonly #fixed: Buffer | null;
+  #sent = 0;
+  #requests = 0;
+  #errors = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#fixed = typeof options.body === 'function' ? null : this.#encode(options.body);
+  }
+
+  /** Resolves when the connection has had its last answer after the deadline. */
+  connection(deadline: number): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = connect({ port: this.#options.port, host: this.#options.host ?? '127.0.0.1', noDelay: true });
+      let sentAt = 0;
+      const next = () => {
+        sentAt = performance.now();
+        if (sentAt >= deadline) return finish(socket, resolve);
+        socket.write(this.#next());
+      };
+      const answers = new AnswerReader((status) => {
+        this.#count(status, performance.now() - sentAt);
+        next();
+      });
+      socket.on('connect', next);
+      socket.on('data', (chunk) => answers.push(chunk));
+      socket.on('error', () => {
+        this.#errors += 1;
+      });
+      socket.on('close', () => resolve());
+    });
+  }
+
+  result(seconds: number): LoadResult {
+    return {
+      requests: this.#requests,
+      errors: this.#errors,
+      seconds,
+      rate: this.#requests / seconds,
+      p50: this.#quantile(0.5),
+      p99: this.#quantile(0.99),
+    };
+  }
+
+  #next(): Buffer {
+    const { body } = this.#options;
+    this.#sent += 1;
+    return this.#fixed ?? this.#encode(typeof body === 'function' ? body(this.#sent - 1) : body);
+  }
+
+  #encode(body: Buffer): Buffer {
+    const { method = 'POST', path, headers = {} } = this.#options;
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`;
+    return Buffer.concat([Buffer.from(head), body]);
+  }
+
+  #count(status: number, elapsedMs: number): void {
+    if (status >= 200 && status < 300) this.#requests += 1;
+    else this.#errors += 1;
+    const bucket = Math.min(BUCKETS - 1, Math.floor(elapsedMs / BUCKET_MS));
+    this.#latencies[bucket] = (this.#latencies[bucket] ?? 0) + 1;
+  }
+
+  #quantile(share: number): number {
+    const total = this.#latencies.reduce((sum, count) => sum + count, 0);
+    let seen = 0;
+    for (const [bucket, count] of this.#latencies.entries()) {
+      seen += count;
+      if (count > 0 && seen >= total * share) return (bucket + 1) * BUCKET_MS;
+    }
+    return 0;
+  }
+}
+
+/** Finds the end of each answer by its content length. Azud and the bare server it is compared with both send one. */
+class AnswerReader {
+  readonly #onAnswer: (status: number) => void;
+  #pending: Buffer = Buffer.alloc(0);
+
+  constructor(onAnswer: (status: number) => void) {
+    this.#onAnswer = onAnswer;
+  }
+
+  push(chunk: Buffer): void {
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const headEnd = this.#pending.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const head = this.#pending.latin1Slice(0, headEnd);
+    const length = /content-length: *(\d+)/i.exec(head)?.[1] ?? '0';
+    const end = headEnd + 4 + Number(length);
+    if (this.#pending.length < end) return;
+    this.#pending = this.#pending.subarray(end);
+    this.#onAnswer(Number(head.slice(9, 12)));
+  }
+}
+
+function finish(socket: Socket, resolve: () => void): void {
+  socket.destroy();
+  resolve();
+}
