@@ -76,6 +76,23 @@ export const LOADER_LIMITS = Object.freeze({
   unitBytesMax: 16 * MiB,
   /** Longest time the first event of a unit waits for company, ms. */
   unitDelayMs: 100,
+  /** Between two tries of a unit, ms: the first at once enough to go unnoticed, the last within "5 s of space coming back". */
+  retryFirstMs: 100,
+  retryMaxMs: 5_000,
+  /** Between two looks at the broker's backlog, ms. Alerts read the gauge every 15 s. */
+  lagIntervalMs: 1_000,
+});
+
+/** The store's periodic work. */
+export const KEEPER_LIMITS = Object.freeze({
+  /** Between two looks at the log's growth, ms. */
+  tickMs: 60_000,
+  /** Between two removals of what is past its retention, ms: retention is counted in days. */
+  sweepIntervalMs: 10 * 60_000,
+  /** A snapshot is taken when the log has grown by this much since the last, bytes: 1 GiB replays in about 10 s. */
+  snapshotGrowthBytes: 1024 * MiB,
+  /** A quiet log is let go at least this often, ms. */
+  snapshotIntervalMs: 24 * 3_600_000,
 });
 
 /** What one read may cost. */

@@ -21,31 +21,25 @@ const HTTP_BUCKETS = [
 const STORE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 5, 10] as const;
 const PIPELINE_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900] as const;
 
-const counter = (unit: string, help: string, labels: readonly string[]): MetricEntry => ({
-  type: 'counter',
+/** The type and the labels stay literal, so that `Metrics` knows each instrument by its name. */
+const counter = <const Labels extends readonly string[]>(unit: string, help: string, labels: Labels) => ({
+  type: 'counter' as const,
   labels,
   unit,
   help,
 });
-const gauge = (
+const gauge = <const Labels extends readonly string[]>(
   unit: string,
   help: string,
-  labels: readonly string[],
+  labels: Labels,
   merge: 'sum' | 'max' | 'first' = 'max',
-): MetricEntry => ({
-  type: 'gauge',
-  labels,
-  unit,
-  help,
-  merge,
-});
-const histogram = (unit: string, help: string, labels: readonly string[], buckets: readonly number[]): MetricEntry => ({
-  type: 'histogram',
-  labels,
-  unit,
-  help,
-  buckets,
-});
+) => ({ type: 'gauge' as const, labels, unit, help, merge });
+const histogram = <const Labels extends readonly string[]>(
+  unit: string,
+  help: string,
+  labels: Labels,
+  buckets: readonly number[],
+) => ({ type: 'histogram' as const, labels, unit, help, buckets });
 
 export const METRICS = {
   http_server_request_duration_seconds: histogram(

@@ -16,9 +16,7 @@ const FIELD_LENGTH_MAX = 1_000;
 
 /** One JSON object a line, on stderr unless told otherwise. Control characters are escaped, long fields cut. */
 export function createLog(level: LevelWithSilent, stream: DestinationStream = destination({ fd: 2, sync: true })): Log {
-  return wrap(
-    pino({ level, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' }, stream),
-  );
+  return wrap(pino({ level, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' }, stream));
 }
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLog };
