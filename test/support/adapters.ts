@@ -1,0 +1,41 @@
+/**
+ * The adapters whose tests need something that a machine may lack. `npm test` runs the tests of those it finds and names
+ * the others; `AZUD_TEST_REQUIRE=all` (or a list of names) makes a missing one a failure, so that green never means "not run".
+ */
+export interface Adapter {
+  /** The adapter's folder, kind and name are one word. */
+  readonly name: string;
+  /** Test files below this folder are the adapter's. */
+  readonly folder: string;
+  /** What is missing, in words, or null when the tests can run. */
+  missing(): Promise<string | null>;
+  /** What would make them run. */
+  readonly remedy: string;
+}
+
+export const ADAPTERS: readonly Adapter[] = [
+  {
+    name: 'duckdb',
+    folder: 'src/store/duckdb/',
+    missing: () => missingPackage('@duckdb/node-api'),
+    remedy: 'run npm ci on a platform that DuckDB is built for',
+  },
+];
+
+async function missingPackage(name: string): Promise<string | null> {
+  try {
+    await import(name);
+    return null;
+  } catch (error) {
+    return `${name} does not load: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** What `AZUD_TEST_REQUIRE` asks for. @throws Error when it names an adapter that does not exist */
+export function requiredAdapters(value: string | undefined): ReadonlySet<string> {
+  const names = (value ?? '').split(',').filter((name) => name !== '');
+  if (names.includes('all')) return new Set(ADAPTERS.map((adapter) => adapter.name));
+  const unknown = names.find((name) => !ADAPTERS.some((adapter) => adapter.name === name));
+  if (unknown === undefined) return new Set(names);
+  throw new Error(`AZUD_TEST_REQUIRE names ${unknown}; there are ${ADAPTERS.map(({ name }) => name).join(', ')}`);
+}
