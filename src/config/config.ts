@@ -31,12 +31,12 @@ export interface ServerConfig {
   readonly port: number;
 }
 
-/** The secret itself is forgotten as soon as it is read. */
+/** One caller. The front door keeps a digest of the secret and lets the secret go. */
 export interface TokenConfig {
   readonly name: string;
-  /** SHA-256 of the secret, 64 hex digits: what a caller's token is compared with, in constant time. */
-  readonly secretSha256: string;
-  /** Each matches `SCOPE` of scopes.ts: `admin`, `metrics`, `intake:<dataset|*>`, `query:<dataset, endpoint|*>` … */
+  /** At least 16 characters. */
+  readonly secret: string;
+  /** `admin`, `metrics`, `dead-letters`, `intake:<dataset|*>`, `query:<dataset, endpoint|*>`. */
   readonly scopes: readonly string[];
   /** ms since the epoch; null: never. */
   readonly expiresAt: number | null;

@@ -1,0 +1,171 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { AzudError, messageOf } from '../error/azud-error.ts';
+import type { Dataset } from '../event/dataset.ts';
+import { compileDataset } from '../event/validator.ts';
+import type { EndpointDeclaration } from '../query/endpoints.ts';
+import type { Config } from './config.ts';
+import { SourceDocument } from './document.ts';
+import { configError, type Mistake } from './mistake.ts';
+import { Overrides, scalarPaths } from './overrides.ts';
+import { SettingReader } from './reader.ts';
+import { References } from './references.ts';
+import { checkRules, isLoopback, type Partly } from './rules.ts';
+import { type Declared, SETTINGS } from './settings.ts';
+
+export interface LoadOptions {
+  /** Of azud.yaml. */
+  readonly path: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Settings by dotted path, as text: `{ 'server.port': '9000' }`. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** An absent file is read as an empty one. */
+  readonly allowMissing?: boolean;
+}
+
+/**
+ * Reads and checks azud.yaml as a whole.
+ * @throws AzudError `invalid-config` (or `unsafe-setting` when nothing else is wrong) with every mistake in `errors`
+ */
+export async function loadConfig({ path, env, flags = {}, allowMissing = false }: LoadOptions): Promise<Config> {
+  const file = resolve(path);
+  const document = new SourceDocument(file, await readText(file, allowMissing));
+  const syntax = document.syntaxMistakes();
+  if (!document.readable) throw configError(file, syntax);
+
+  const overrides = new Overrides(env, flags, scalarPaths(SETTINGS, document));
+  const reader = new SettingReader(document, env, overrides);
+  // Holes stand where a mistake was told of already: the rules below look at the rest.
+  const declared = reader.readPartly(SETTINGS) as Partly<Declared>;
+  checkRules(declared, (at, message) => reader.wrong(at, message));
+  const datasets = compileDatasets(declared, reader, file);
+  const mistakes: Mistake[] = [...syntax, ...overrides.mistakes, ...reader.mistakes, ...unsafe(declared, document)];
+  if (mistakes.length > 0) throw configError(file, mistakes);
+  return deepFreeze(assemble(declared as Declared, { file, datasets, warnings: overrides.warnings }));
+}
+
+async function readText(file: string, allowMissing: boolean): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    if (missing && allowMissing) return '';
+    throw new AzudError(
+      'invalid-config',
+      `${file} cannot be read: ${missing ? 'there is no such file' : messageOf(error)}`,
+      {
+        hint: 'Name the file with --config, or write one with azud init.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** All that are whole; what a dataset's schema has wrong is told of at its place in azud.yaml or in the schema's file. */
+function compileDatasets(declared: Partly<Declared>, reader: SettingReader, file: string): Map<string, Dataset> {
+  const references = new References();
+  const datasets = new Map<string, Dataset>();
+  for (const [name, partly] of declared.datasets ?? []) {
+    if (partly === undefined || Object.values(partly).includes(undefined)) continue;
+    const declaration = partly as NonNullable<ReturnType<Declared['datasets']['get']>>;
+    const path = ['datasets', name];
+    try {
+      const schema = references.resolve(declaration.schema, file);
+      datasets.set(name, compileDataset(name, datasetDeclaration(declaration, schema)));
+    } catch (error) {
+      if (!(error instanceof AzudError)) throw error;
+      if (error.errors.length === 0) reader.wrong([...path, 'schema'], error.message);
+      for (const { path: pointer, message } of error.errors) {
+        const keys = keysOf(pointer);
+        const place = keys[0] === 'schema' ? references.placeOf(declaration.schema, file, keys.slice(1)) : null;
+        reader.wrong([...path, ...keys], message, place ?? undefined);
+      }
+    }
+  }
+  return datasets;
+}
+
+type DatasetSettings = NonNullable<ReturnType<Declared['datasets']['get']>>;
+
+function datasetDeclaration(settings: DatasetSettings, schema: DatasetSettings['schema']) {
+  return {
+    schema,
+    mode: settings.mode,
+    ...(settings.event_id !== null && { event_id: settings.event_id }),
+    ...(settings.key !== null && { key: settings.key }),
+    ...(settings.time !== null && { time: settings.time }),
+    retentionMs: settings.retention,
+    dedupeWindowMs: settings.dedupe_window,
+  };
+}
+
+function unsafe({ auth, server }: Partly<Declared>, document: SourceDocument): Mistake[] {
+  if (auth?.tokens?.length !== 0 || server?.host === undefined || isLoopback(server.host)) return [];
+  const path = ['server', 'host'];
+  return [
+    {
+      code: 'unsafe-setting',
+      place: document.place(document.find(path).nearest),
+      path,
+      message: `${server.host} can be reached from other machines and there are no tokens; add auth.tokens, or listen on 127.0.0.1`,
+    },
+  ];
+}
+
+interface Extras {
+  readonly file: string;
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  readonly warnings: readonly string[];
+}
+
+function assemble(declared: Declared, { file, datasets, warnings }: Extras): Config {
+  return {
+    file,
+    version: 1,
+    system: declared.system,
+    server: declared.server,
+    auth: {
+      tokens: declared.auth.tokens.map(({ name, secret, scopes, expires, rate }) => ({
+        name,
+        secret,
+        scopes,
+        expiresAt: expires,
+        ratePerSecond: rate,
+      })),
+    },
+    dataDir: declared.data_dir,
+    broker: declared.broker,
+    store: declared.store,
+    datasets,
+    routes: declared.routes,
+    endpoints: [...declared.endpoints].map(([name, endpoint]) => endpointDeclaration(name, endpoint)),
+    log: declared.log,
+    warnings,
+  };
+}
+
+type EndpointSettings = NonNullable<ReturnType<Declared['endpoints']['get']>>;
+
+function endpointDeclaration(name: string, settings: EndpointSettings): EndpointDeclaration {
+  return {
+    name,
+    path: settings.path ?? `/v1/endpoints/${name}`,
+    params: Object.fromEntries(settings.params),
+    sql: settings.sql,
+    cacheMs: settings.cache,
+    shape: settings.shape,
+  };
+}
+
+function keysOf(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value === null || typeof value !== 'object' || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
+  for (const inner of value instanceof Map ? value.values() : Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

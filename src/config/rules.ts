@@ -1,0 +1,150 @@
+import { didYouMean } from '../lib/nearest.ts';
+import type { Setting, ValueOf } from '../lib/setting.ts';
+import type { Declared } from './settings.ts';
+
+/** What was read, with holes where it was wrong. */
+export type Partly<T> =
+  T extends ReadonlyMap<string, infer V>
+    ? ReadonlyMap<string, Partly<V> | undefined>
+    : T extends readonly (infer V)[]
+      ? readonly (Partly<V> | undefined)[]
+      : T extends object
+        ? { readonly [K in keyof T]?: Partly<T[K]> | undefined }
+        : T | undefined;
+
+export type PartlyOf<S extends Setting> = Partly<ValueOf<S>>;
+
+/** Tells of a mistake at a path. */
+export type Wrong = (path: readonly string[], message: string) => void;
+
+const SECRET_LENGTH_MIN = 16;
+const PLAIN_SCOPES = ['admin', 'metrics', 'dead-letters'];
+/** First parts of the paths that Azud answers itself. */
+const OWN_PATHS = ['v1', 'problems', 'docs', 'openapi.json', 'metrics', 'healthz', 'healthcheck', 'readyz', 'console'];
+
+/** What no single setting can see: names that must exist, paths that must differ, scopes that must mean something. */
+export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
+  checkTokens(declared, wrong);
+  checkPaths(declared, wrong);
+  const datasets = [...(declared.datasets?.keys() ?? [])];
+  declared.routes?.forEach((route, at) => {
+    if (route?.dataset === undefined || datasets.includes(route.dataset)) return;
+    wrong(['routes', String(at), 'dataset'], unknownName('dataset', route.dataset, datasets));
+  });
+  for (const [name, endpoint] of declared.endpoints ?? []) checkParameters(name, endpoint, wrong);
+}
+
+function checkTokens({ auth, datasets, endpoints }: Partly<Declared>, wrong: Wrong): void {
+  const names = new Set<string>();
+  auth?.tokens?.forEach((token, at) => {
+    const path = ['auth', 'tokens', String(at)];
+    if (token?.name !== undefined && names.has(token.name)) {
+      wrong([...path, 'name'], `two tokens are called ${token.name}`);
+    }
+    if (token?.name !== undefined) names.add(token.name);
+    if (token?.secret !== undefined && token.secret.length < SECRET_LENGTH_MIN) {
+      wrong([...path, 'secret'], `expected at least ${SECRET_LENGTH_MIN} characters, got ${token.secret.length}`);
+    }
+    if (token?.scopes?.length === 0) wrong([...path, 'scopes'], 'expected at least one scope');
+    token?.scopes?.forEach((scope, nth) => {
+      const message = scope === undefined ? null : scopeMistake(scope, datasets, endpoints);
+      if (message !== null) wrong([...path, 'scopes', String(nth)], message);
+    });
+  });
+}
+
+type Names = { keys(): Iterable<string> } | undefined;
+
+function scopeMistake(scope: string, datasets: Names, endpoints: Names): string | null {
+  const [area = '', name] = scope.split(':', 2);
+  if (name === undefined) {
+    if (PLAIN_SCOPES.includes(scope)) return null;
+    const known = [...PLAIN_SCOPES, 'intake:*', 'query:*'];
+    return `expected a scope (${known.join(', ')}), got "${scope}"${didYouMean(scope, known)}`;
+  }
+  if (area !== 'intake' && area !== 'query') {
+    return `expected intake:<dataset or *> or query:<dataset, endpoint or *>, got "${scope}"${didYouMean(area, ['intake', 'query'])}`;
+  }
+  const known = [...(datasets?.keys() ?? []), ...(area === 'query' ? (endpoints?.keys() ?? []) : [])];
+  if (name === '*' || known.includes(name)) return null;
+  return unknownName(area === 'query' ? 'dataset or endpoint' : 'dataset', name, known);
+}
+
+function checkPaths({ routes, endpoints }: Partly<Declared>, wrong: Wrong): void {
+  const posts = new Map<string, string>();
+  routes?.forEach((route, at) => {
+    if (route?.path === undefined) return;
+    const path = ['routes', String(at), 'path'];
+    checkOwn(route.path, path, wrong);
+    if (route.path.includes('{')) wrong(path, 'an intake path has no {parameters}');
+    checkUnique({ seen: posts, url: route.path, owner: `routes[${at}]` }, path, wrong);
+  });
+  const gets = new Map<string, string>();
+  for (const [name, endpoint] of endpoints ?? []) {
+    const own = `/v1/endpoints/${name}`;
+    const url = endpoint?.path ?? own;
+    const path = ['endpoints', name, ...(endpoint?.path ? ['path'] : [])];
+    if (url !== own) checkOwn(url, path, wrong);
+    checkUnique({ seen: gets, url, owner: `endpoints.${name}` }, path, wrong);
+  }
+}
+
+function checkOwn(url: string, path: readonly string[], wrong: Wrong): void {
+  const [, first = ''] = url.split('/', 2);
+  if (OWN_PATHS.includes(first) || url === '/') wrong(path, `${url} belongs to Azud itself; choose another path`);
+  if (/\{(?![a-z][a-z0-9_]*\})|(?<!\{[a-z0-9_]*)\}/.test(url)) wrong(path, `${url} has a brace that is no {parameter}`);
+}
+
+interface PathClaim {
+  readonly seen: Map<string, string>;
+  readonly url: string;
+  readonly owner: string;
+}
+
+function checkUnique({ seen, url, owner }: PathClaim, path: readonly string[], wrong: Wrong): void {
+  const shape = url.replace(/\{[^}]*\}/g, '{}').replace(/\/+$/, '');
+  const other = seen.get(shape);
+  if (other !== undefined) wrong(path, `${url} is the path of ${other} already`);
+  else seen.set(shape, owner);
+}
+
+type PartlyEndpoint = Partly<Declared['endpoints']> extends ReadonlyMap<string, infer E> ? E : never;
+
+/** Every `$name` in the SQL and `{name}` in the path is declared, and every declared one is used. */
+function checkParameters(name: string, endpoint: PartlyEndpoint, wrong: Wrong): void {
+  if (endpoint?.sql === undefined) return;
+  const declared = [...(endpoint.params?.keys() ?? [])];
+  const inSql = placeholders(endpoint.sql);
+  const inPath = [...(endpoint.path ?? '').matchAll(/\{([^}]*)\}/g)].map(([, param = '']) => param);
+  for (const param of inSql) {
+    if (!declared.includes(param)) {
+      wrong(['endpoints', name, 'sql'], `$${param} is not among params${didYouMean(param, declared)}`);
+    }
+  }
+  for (const param of inPath) {
+    if (!declared.includes(param)) {
+      wrong(['endpoints', name, 'path'], `{${param}} is not among params${didYouMean(param, declared)}`);
+    }
+  }
+  for (const param of declared) {
+    if (!inSql.has(param)) {
+      wrong(['endpoints', name, 'params', param], `the SQL does not use it; write $${param} in it, or take it out`);
+    }
+  }
+}
+
+/** The `$name` placeholders of a query, those inside literals, quoted names and comments left out. */
+function placeholders(sql: string): Set<string> {
+  const code = sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
+  return new Set([...code.matchAll(/\$([A-Za-z_][A-Za-z0-9_]*)/g)].map(([, param = '']) => param));
+}
+
+function unknownName(noun: string, name: string, known: readonly string[]): string {
+  const list = known.length === 0 ? `; no ${noun} is declared` : `; there are ${known.slice(0, 20).join(', ')}`;
+  return `there is no ${noun} "${name}"${didYouMean(name, known) || list}`;
+}
+
+/** Is the address one that only this machine reaches? */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
