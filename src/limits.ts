@@ -48,6 +48,19 @@ export const HTTP_LIMITS = Object.freeze({
   connectionTimeoutMs: 120_000,
   requestsPerSocketMax: 10_000_000,
   drainTimeoutMs: 10_000,
+  /** Path and query of a request line, bytes: filters of 8 KiB fit, and the header bound stays above it. */
+  urlBytesMax: 12 * KiB,
+  /** One part of a path. */
+  pathPartBytesMax: 128,
+  /** Bodies of control requests (replay, discard): an event and a patch fit. */
+  controlBytesMax: 1 * MiB,
+  /** How long, and for how many bytes, a refused body is read and thrown away so that the client sees the answer. */
+  lingerMs: 1_000,
+  lingerBytesMax: 64 * MiB,
+  /** Longest wait for analytics to begin its answer: above the query time limit of 30 s, so that its own 504 comes first. */
+  forwardTimeoutMs: 35_000,
+  /** While analytics is silent it is asked this often whether it lives; a hung process is found in twice the time. */
+  pingAfterMs: 1_000,
   /** Bytes of accepted requests waiting for their group commit; above it intake answers 503. */
   pendingBytesMax: 64 * MiB,
 });
@@ -106,6 +119,15 @@ export const QUERY_LIMITS = Object.freeze({
   concurrentMax: 8,
   cacheEntriesMax: 1_000,
   cacheBytesMax: 64 * MiB,
+  /** A larger result is streamed and not kept: eight fill the cache. */
+  cacheEntryBytesMax: 8 * MiB,
+  /** Dead letters on one page: each may be 256 KiB. */
+  deadLettersMax: 1_000,
+  /** Dead letters read, checked and published at once by a replay of many: 25 MiB at worst. */
+  replayPageMax: 100,
+  /** Parquet row group: rows and bytes, whichever comes first. It is the memory a Parquet answer takes. */
+  parquetGroupRowsMax: 20_000,
+  parquetGroupBytesMax: 8 * MiB,
 });
 
 export const DURATIONS = Object.freeze({
