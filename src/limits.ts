@@ -133,3 +133,24 @@ export const QUERY_LIMITS = Object.freeze({
 export const DURATIONS = Object.freeze({
   dedupeWindowMs: 7 * 24 * 3600 * 1000,
 });
+
+/** How the supervisor treats its two children. */
+export const SUPERVISOR_LIMITS = Object.freeze({
+  /** Delay before the second restart, doubled for each further one. */
+  restartFirstMs: 250,
+  restartMaxMs: 10_000,
+  /** This many deaths within the window, and restarts come only every `restartMaxMs`. */
+  crashesMax: 5,
+  crashWindowMs: 60_000,
+  /** This many I/O failures within the window, and it stops: the disk is not to be trusted. */
+  ioFailuresMax: 3,
+  ioWindowMs: 600_000,
+  /** From the signal to the exit; what has not ended by then is killed. A unit of the loader takes well under a second. */
+  drainMs: 10_000,
+  /** Of which the front door may take this much for requests in flight. */
+  intakeDrainMs: 6_000,
+  /** Heap of the intake process, MB. It holds no data longer than one group commit; bodies lie outside the heap. */
+  intakeHeapMb: 96,
+  /** Young generation, MB: at full rate short-lived objects die in it instead of being promoted. */
+  intakeSemiSpaceMb: 8,
+});

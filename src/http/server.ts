@@ -1,0 +1,245 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AzudError, messageOf } from '../error/azud-error.ts';
+import { HTTP_LIMITS, INTAKE_LIMITS } from '../limits.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { sendAnswer, sendRefusal } from './answer.ts';
+import { type Authenticator, authorize } from './auth.ts';
+import { readBody } from './body.ts';
+import { checkUrl, Exchange, pathOf } from './exchange.ts';
+import type { Forwarder } from './forward.ts';
+import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
+import { RejectionCounter, RouteTimer } from './request-metrics.ts';
+import type { Rooms } from './rooms.ts';
+import { createRouter, type Router } from './router.ts';
+import type { Route, RouteScope } from './routes/route.ts';
+import { guardSockets } from './sockets.ts';
+
+export interface HttpServerOptions {
+  readonly routes: readonly Route[];
+  readonly rooms: Rooms;
+  /** Takes the routes of rooms that live in another process. */
+  readonly forwarder: Forwarder | null;
+  /** Who may ask; or, on the socket between Azud's own processes, who the front door says it is. */
+  readonly authenticate: Authenticate;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly limits?: HttpLimits;
+}
+
+export type Authenticate = (request: IncomingMessage) => ReturnType<Authenticator['authenticate']>;
+export type HttpLimits = { readonly [Name in keyof typeof HTTP_LIMITS]: number };
+
+/** A TCP address, or the path of a Unix socket. */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** A route with what serving it needs, bound once. */
+export interface BoundRoute {
+  readonly route: Route;
+  readonly timer: RouteTimer;
+  readonly forwarded: boolean;
+}
+
+/**
+ * The HTTP door. Fastify routes; everything else about a request happens here, in one straight line, the same for
+ * every route: checks, authentication, body, handler, answer, measures. POSTs to a declared intake path are the hot
+ * path: they are found by one look-up and never see the router.
+ */
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #limits: HttpLimits;
+  readonly #server: Server;
+  readonly #lane = new Map<string, BoundRoute>();
+  readonly #rejections: RejectionCounter;
+  readonly #unrouted: RouteTimer;
+  readonly #requestPrefix = Math.random().toString(36).slice(2, 10).padEnd(8, '0');
+  #router: Router | null = null;
+  #requestCount = 0;
+  #active = 0;
+  #draining = false;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? HTTP_LIMITS;
+    this.#rejections = new RejectionCounter(options.metrics);
+    this.#unrouted = new RouteTimer(options.metrics, '_OTHER', 'none');
+    this.#server = this.#createServer();
+  }
+
+  /** Requests being answered now. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** @returns the port, or 0 for a Unix socket. @throws Error of the system: EADDRINUSE, EACCES … */
+  async listen(address: ListenAddress): Promise<number> {
+    const bound = this.#options.routes.map((route) => this.#bind(route));
+    for (const each of bound) {
+      if (each.route.method === 'POST' && each.route.tag === 'intake' && !each.route.path.includes('{')) {
+        this.#lane.set(each.route.path, each);
+      }
+    }
+    this.#router = await createRouter(bound, {
+      serve: (each, exchange) => void this.#serve(each, exchange),
+      refuse: (error, exchange) => void this.#refuse(error, exchange, this.#unrouted),
+    });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ ...address, backlog: 1_024 }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    const listening = this.#server.address() as AddressInfo | string | null;
+    return listening !== null && typeof listening === 'object' ? listening.port : 0;
+  }
+
+  /** Takes no new request, lets those in flight finish, and cuts what is left after `timeoutMs`. */
+  async close(timeoutMs: number = this.#limits.drainTimeoutMs): Promise<void> {
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const cut = setTimeout(() => this.#server.closeAllConnections(), timeoutMs);
+    await closed;
+    clearTimeout(cut);
+    await this.#router?.close();
+  }
+
+  #createServer(): Server {
+    const limits = this.#limits;
+    const server = createServer(
+      {
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.keepAliveTimeoutMs,
+        connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs / 4),
+        maxHeaderSize: limits.headerBytesMax,
+        insecureHTTPParser: false,
+        requireHostHeader: false,
+        noDelay: true,
+      },
+      (incoming, outgoing) => this.#accept(incoming, outgoing),
+    );
+    server.timeout = limits.connectionTimeoutMs;
+    server.maxHeadersCount = limits.headersMax;
+    server.maxRequestsPerSocket = limits.requestsPerSocketMax;
+    server.on('checkContinue', (incoming, outgoing) => {
+      // A body that will be refused for its size is not asked for.
+      if (!(Number(incoming.headers['content-length']) > INTAKE_LIMITS.bodyBytesMax)) outgoing.writeContinue();
+      this.#accept(incoming, outgoing);
+    });
+    server.on('checkExpectation', (incoming, outgoing) => {
+      const error = new AzudError('expectation-failed', `cannot meet Expect: ${incoming.headers.expect}`);
+      void this.#refuse(error, this.#exchange(incoming, outgoing), this.#unrouted);
+    });
+    guardSockets(server, { limits, nextRequestId: () => this.#nextRequestId(), rejections: this.#rejections });
+    return server;
+  }
+
+  #bind(route: Route): BoundRoute {
+    const here = route.home === 'any' || this.#options.rooms[route.home] !== null;
+    return {
+      route,
+      timer: new RouteTimer(this.#options.metrics, route.method, route.path),
+      forwarded: !here && this.#options.forwarder !== null,
+    };
+  }
+
+  #accept(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const exchange = this.#exchange(incoming, outgoing);
+    const refusal = this.#draining ? draining() : misfit(incoming, this.#limits);
+    if (refusal) {
+      outgoing.shouldKeepAlive = false;
+      void this.#refuse(refusal, exchange, this.#unrouted);
+      return;
+    }
+    const lane = incoming.method === 'POST' ? this.#lane.get(pathOf(exchange.url)) : undefined;
+    if (lane) void this.#serve(lane, exchange);
+    else this.#router?.route(exchange);
+  }
+
+  async #serve(bound: BoundRoute, exchange: Exchange): Promise<void> {
+    const { route, timer } = bound;
+    this.#active += 1;
+    try {
+      exchange.principal = this.#authenticated(route, exchange);
+      if (bound.forwarded && this.#options.forwarder) {
+        await this.#options.forwarder.forward(exchange);
+      } else {
+        if (route.bodyBytesMax > 0) exchange.body = await readBody(exchange.incoming, route.bodyBytesMax);
+        const answer = await route.handler(exchange, this.#options.rooms);
+        if (this.#draining) exchange.outgoing.shouldKeepAlive = false;
+        await sendAnswer(exchange, answer);
+      }
+      timer.observe(exchange.outgoing.statusCode, performance.now() - exchange.startedAt);
+    } catch (error) {
+      await this.#refuse(error, exchange, timer);
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  #authenticated(route: Route, exchange: Exchange): Exchange['principal'] {
+    if (route.scope === 'public') return exchange.principal;
+    const principal = this.#options.authenticate(exchange.incoming);
+    authorize(principal, requiredScope(route.scope, exchange.params));
+    return principal;
+  }
+
+  async #refuse(thrown: unknown, exchange: Exchange, timer: RouteTimer): Promise<void> {
+    const { incoming, outgoing, requestId } = exchange;
+    const error = asAzudError(thrown);
+    // A client that went away is nobody's fault, and there is nobody to tell.
+    if (outgoing.destroyed || incoming.errored) return void outgoing.destroy();
+    if (isUnexpected(error)) this.#options.log.error('a request failed', { request_id: requestId, error: error.cause });
+    if (outgoing.headersSent) return void outgoing.destroy();
+    this.#rejections.count(error.code);
+    timer.observe(error.entry.status, performance.now() - exchange.startedAt);
+    try {
+      if (this.#draining) outgoing.shouldKeepAlive = false;
+      await sendRefusal(exchange, problemAnswer(error, requestId));
+    } catch (failure) {
+      this.#options.log.warn('a problem could not be answered', { request_id: requestId, reason: messageOf(failure) });
+      outgoing.destroy();
+    }
+  }
+
+  #exchange(incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
+    return new Exchange(incoming, outgoing, this.#nextRequestId());
+  }
+
+  #nextRequestId(): string {
+    this.#requestCount += 1;
+    return `${this.#requestPrefix}-${this.#requestCount.toString(36)}`;
+  }
+}
+
+function draining(): AzudError {
+  return new AzudError('draining', 'this process finishes its last requests and stops');
+}
+
+/** What is wrong with the request's outside, if anything. Node truncates headers above its bound without a word. */
+function misfit({ rawHeaders, httpVersion, url = '/' }: IncomingMessage, limits: HttpLimits): AzudError | null {
+  if (rawHeaders.length >= limits.headersMax * 2) {
+    return new AzudError('headers-too-large', `the request has more than ${limits.headersMax - 1} headers`);
+  }
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) {
+    return new AzudError('invalid-header', `the request has ${hosts} Host headers; it needs one`);
+  }
+  try {
+    checkUrl(url);
+    return null;
+  } catch (error) {
+    return asAzudError(error);
+  }
+}
+
+function requiredScope(scope: RouteScope, params: Exchange['params']): ReturnType<Extract<RouteScope, object>['of']> {
+  return typeof scope === 'string' ? scope : scope.of(params);
+}
