@@ -23,6 +23,8 @@ export interface BrokerDriver {
   find?(transactionId: string): Promise<readonly Located[]>;
   /** Everything up to here is in a verified copy of the store: retention may remove it. */
   release(upTo: Progress): Promise<void>;
+  /** How far subscribers have acked, where this process knows it without asking. */
+  acked?(): Progress;
   close(): Promise<void>;
 }
 

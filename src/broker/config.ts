@@ -1,0 +1,12 @@
+import { choice, type ValueOf } from '../lib/setting.ts';
+import { LOG_SETTINGS } from './log/config.ts';
+import { MEMORY_SETTINGS } from './memory/config.ts';
+
+/** Every kind of broker with its settings. A new broker adds one line here and one in registry.ts. */
+export const BROKER_SETTINGS = choice(
+  { log: LOG_SETTINGS, memory: MEMORY_SETTINGS },
+  { description: 'The publish/subscribe log between intake and loader.', default: 'log' },
+);
+
+export type BrokerConfig = ValueOf<typeof BROKER_SETTINGS>;
+export type BrokerKind = BrokerConfig['kind'];
