@@ -1,0 +1,45 @@
+import type { RowError } from '../error/azud-error.ts';
+import { INTAKE_LIMITS } from '../limits.ts';
+import { hasControl } from './json/key-table.ts';
+import { KIND } from './json/number.ts';
+import type { JsonScanner } from './json/scanner.ts';
+import { pointer } from './pointer.ts';
+
+/** A string of 1 to 128 bytes without control characters, whoever gives it. Answers what is wrong, or null. */
+export function idFault(id: string): string | null {
+  if (id === '') return 'is empty';
+  const bytes = Buffer.byteLength(id);
+  if (bytes > INTAKE_LIMITS.idBytesMax) return `has ${bytes} bytes, at most ${INTAKE_LIMITS.idBytesMax} are taken`;
+  return hasControl(id) ? 'has control characters' : null;
+}
+
+/** The event's id from the top-level property `name`, which is the scanner's declared name `index`. */
+export function readEventId(
+  bytes: Buffer,
+  scanner: JsonScanner,
+  { name, index }: { name: string; index: number },
+): string | RowError {
+  const path = pointer(name);
+  const invalid = (fault: string): RowError => ({
+    path,
+    code: 'invalid_id',
+    message: `the event id at ${path} ${fault}`,
+  });
+  if (!scanner.has(index)) return invalid('is missing');
+  const [from, to] = [scanner.starts[index] as number, scanner.ends[index] as number];
+  switch (scanner.kinds[index]) {
+    case KIND.INTEGER:
+    case KIND.LONG_INTEGER:
+      // The literal itself: an id of 20 digits stays exact.
+      return bytes.toString('latin1', from, to);
+    case KIND.STRING:
+    case KIND.ESCAPED: {
+      const text = bytes.toString('utf8', from, to);
+      const id = scanner.kinds[index] === KIND.STRING ? text.slice(1, -1) : (JSON.parse(text) as string);
+      const fault = idFault(id);
+      return fault ? invalid(fault) : id;
+    }
+    default:
+      return invalid('is neither a string nor an integer');
+  }
+}

@@ -1,0 +1,45 @@
+import type { RowError } from '../error/azud-error.ts';
+import type { Column } from './dataset.ts';
+import { KIND, significantDigits } from './json/number.ts';
+import type { JsonScanner } from './json/scanner.ts';
+import { pointer } from './pointer.ts';
+
+/** Largest value of a 128-bit integer column. */
+const HUGEINT_MAX = 2n ** 127n - 1n;
+/** Digits that a double keeps through reading and writing. */
+const DOUBLE_DIGITS_MAX = 17;
+/** A literal of so many digits is exact in a double whatever its form. */
+const SAFE_DIGITS_MAX = 15;
+
+/**
+ * Numbers of the last event that their column could only keep rounded. Ajv sees them after `JSON.parse`, that is after
+ * the rounding, so their literals are looked at here.
+ */
+export function inexactNumbers(bytes: Buffer, scanner: JsonScanner, columns: readonly Column[]): RowError[] {
+  const errors: RowError[] = [];
+  for (const [i, { name, type }] of columns.entries()) {
+    if (!scanner.has(i) || ((scanner.kinds[i] as number) & (KIND.LONG_INTEGER | KIND.FLOAT | KIND.LONG_FLOAT)) === 0)
+      continue;
+    const literal = bytes.toString('latin1', scanner.starts[i], scanner.ends[i]);
+    const fits = type === 'integer' ? fitsInteger(literal, scanner.kinds[i] as number) : fitsNumber(literal);
+    if ((type !== 'integer' && type !== 'number') || fits) continue;
+    const limit =
+      type === 'integer' ? 'an integer between -2^127 and 2^127' : `a number of at most ${DOUBLE_DIGITS_MAX} digits`;
+    const path = pointer(name);
+    errors.push({ path, code: 'number_range', message: `${path} must be ${limit} to be kept exactly, got ${literal}` });
+  }
+  return errors;
+}
+
+function fitsInteger(literal: string, kind: number): boolean {
+  if (kind === KIND.LONG_INTEGER) {
+    const value = BigInt(literal);
+    return value <= HUGEINT_MAX && value >= -HUGEINT_MAX;
+  }
+  // `1.0` and `1e3` are integers to JSON Schema; beyond a double's exact range nobody could say which.
+  return significantDigits(literal) <= SAFE_DIGITS_MAX && Math.abs(Number(literal)) <= Number.MAX_SAFE_INTEGER;
+}
+
+function fitsNumber(literal: string): boolean {
+  return significantDigits(literal) <= DOUBLE_DIGITS_MAX;
+}

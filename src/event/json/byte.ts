@@ -1,0 +1,53 @@
+/** The bytes that JSON's grammar names, and one table that says which bytes a string may hold as they are. */
+export const BYTE = {
+  TAB: 0x09,
+  LF: 0x0a,
+  CR: 0x0d,
+  SPACE: 0x20,
+  QUOTE: 0x22,
+  PLUS: 0x2b,
+  COMMA: 0x2c,
+  MINUS: 0x2d,
+  DOT: 0x2e,
+  ZERO: 0x30,
+  NINE: 0x39,
+  COLON: 0x3a,
+  UPPER_E: 0x45,
+  OPEN_ARRAY: 0x5b,
+  BACKSLASH: 0x5c,
+  CLOSE_ARRAY: 0x5d,
+  LOWER_E: 0x65,
+  LOWER_F: 0x66,
+  LOWER_N: 0x6e,
+  LOWER_T: 0x74,
+  LOWER_U: 0x75,
+  OPEN_OBJECT: 0x7b,
+  CLOSE_OBJECT: 0x7d,
+} as const;
+
+/** 1 for a byte that stands for itself in a string: all but control characters, `"` and `\`. UTF-8 is checked before. */
+export const PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < BYTE.SPACE || byte === BYTE.QUOTE || byte === BYTE.BACKSLASH ? 0 : 1,
+);
+
+/** The position of the first byte from `at`, at most `to`, that is no white space. */
+export function skipSpace(bytes: Uint8Array, at: number, to: number): number {
+  let i = at;
+  while (i < to) {
+    const byte = bytes[i];
+    if (byte !== BYTE.SPACE && byte !== BYTE.LF && byte !== BYTE.CR && byte !== BYTE.TAB) break;
+    i++;
+  }
+  return i;
+}
+
+/** `line 1, column 9`, both from 1, columns in bytes. */
+export function positionOf(bytes: Uint8Array, at: number): string {
+  let line = 1;
+  let start = 0;
+  for (let lf = bytes.indexOf(BYTE.LF); lf !== -1 && lf < at; lf = bytes.indexOf(BYTE.LF, lf + 1)) {
+    line++;
+    start = lf + 1;
+  }
+  return `line ${line}, column ${at - start + 1}`;
+}

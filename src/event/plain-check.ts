@@ -1,0 +1,100 @@
+import { isObject } from './columns.ts';
+import type { Column, JsonSchema } from './dataset.ts';
+import { KIND } from './json/number.ts';
+import type { JsonScanner } from './json/scanner.ts';
+import { compileRules, type Rule } from './plain-rules.ts';
+
+const { STRING, ESCAPED, INTEGER, FLOAT, BOOLEAN, NULL, OBJECT, ARRAY } = KIND;
+const STRINGS = STRING | ESCAPED;
+const NUMBERS = INTEGER | FLOAT;
+const ANY = STRINGS | NUMBERS | BOOLEAN | NULL | OBJECT | ARRAY;
+
+const KINDS_OF_TYPE: Readonly<Record<string, number>> = {
+  string: STRINGS,
+  integer: INTEGER,
+  number: NUMBERS,
+  boolean: BOOLEAN,
+  null: NULL,
+  object: OBJECT,
+  array: ARRAY,
+};
+
+/** Say nothing about which values are valid. */
+const ANNOTATIONS = ['title', 'description', '$comment', 'examples', 'default', 'deprecated', 'readOnly', 'writeOnly'];
+const ROOT_KEYWORDS = new Set([
+  ...ANNOTATIONS,
+  '$schema',
+  '$id',
+  '$defs',
+  'type',
+  'properties',
+  'required',
+  'additionalProperties',
+]);
+const PROPERTY_KEYWORDS = new Set([...ANNOTATIONS, 'type']);
+
+/**
+ * Says yes to most events that fit, from what the scanner saw and without `JSON.parse`. It never says yes to an event
+ * that Ajv would refuse (a property test holds the two together); "not sure" sends the event to Ajv, which alone says no.
+ */
+export interface PlainCheck {
+  fits(bytes: Buffer, scanner: JsonScanner): boolean;
+}
+
+/** Null when the schema uses keywords at its root that this check does not know. */
+export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]): PlainCheck | null {
+  if (Object.keys(schema).some((keyword) => !ROOT_KEYWORDS.has(keyword))) return null;
+  const { type, properties, required, additionalProperties = true } = schema;
+  if ((type !== undefined && type !== 'object') || typeof additionalProperties !== 'boolean') return null;
+  if (!isObject(properties)) return null;
+  const requiredNames: readonly unknown[] = Array.isArray(required) ? required : [];
+  const names = columns.map((column) => column.name);
+  if (requiredNames.some((name) => !names.includes(String(name)))) return null;
+  const mustStand = columns.map((column) => requiredNames.includes(column.name));
+  const checks = columns.map((column) => compileProperty(properties[column.name]));
+  const masks = Uint16Array.from(checks, (check) => check.kinds);
+  const rules = checks.map((check) => check.rules);
+
+  return {
+    fits(bytes, scanner) {
+      if (scanner.undeclared && !additionalProperties) return false;
+      const { kinds, starts, ends } = scanner;
+      for (let i = 0; i < masks.length; i++) {
+        if (!scanner.has(i)) {
+          if (mustStand[i]) return false;
+          continue;
+        }
+        const kind = kinds[i] as number;
+        if (((masks[i] as number) & kind) === 0) return false;
+        const rule = rules[i];
+        if (rule && (kind & (STRINGS | NUMBERS)) !== 0) {
+          if (!rule(bytes, starts[i] as number, ends[i] as number, kind)) return false;
+        }
+      }
+      return true;
+    },
+  };
+}
+
+interface PropertyCheck {
+  /** Kinds that may fit; any other is not sure. */
+  readonly kinds: number;
+  /** What a string or number must pass besides. */
+  readonly rules: Rule | null;
+}
+
+const NOT_SURE: PropertyCheck = { kinds: 0, rules: null };
+
+function compileProperty(schema: unknown): PropertyCheck {
+  if (schema === true) return { kinds: ANY, rules: null };
+  if (!isObject(schema)) return NOT_SURE;
+  const named = schema.type === undefined ? Object.keys(KINDS_OF_TYPE) : [schema.type].flat();
+  let kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
+  const keywords = Object.keys(schema).filter((keyword) => !PROPERTY_KEYWORDS.has(keyword));
+  if (keywords.length === 0) return { kinds, rules: null };
+  const rules = compileRules(schema, keywords);
+  if (!rules) return NOT_SURE;
+  // A rule reads bytes, so an escaped string under a rule is not sure; and a rule about an enum speaks of every kind.
+  kinds &= rules.allKinds ? rules.kinds : ~ESCAPED & ~(OBJECT | ARRAY);
+  return { kinds: kinds & ~ESCAPED, rules: rules.rule };
+}

@@ -1,0 +1,126 @@
+import { isObject } from './columns.ts';
+import { isDay } from './formats.ts';
+import { KIND } from './json/number.ts';
+import { FORMATS } from './schema.ts';
+
+/** Does the value in these bytes surely fit? Given only strings without escapes (quotes included) and short numbers. */
+export type Rule = (bytes: Buffer, from: number, to: number, kind: number) => boolean;
+
+export interface Rules {
+  readonly rule: Rule;
+  /** True when the keywords speak of values of every type, as `enum` does; then only `kinds` may fit. */
+  readonly allKinds: boolean;
+  readonly kinds: number;
+}
+
+type RuleMaker = (value: unknown, schema: Readonly<Record<string, unknown>>) => Rule | null;
+
+/** The keywords known here; null from a maker: this value of the keyword is not. */
+const MAKERS: Readonly<Record<string, RuleMaker>> = {
+  format: (value) => ofStrings(formatRule(value)),
+  minLength: (value) => ofStrings((bytes, from, to) => to - from - 2 >= Number(value) && isAscii(bytes, from, to)),
+  // A character has at least one byte.
+  maxLength: (value) => ofStrings((_, from, to) => to - from - 2 <= Number(value)),
+  pattern: (value) => {
+    const pattern = new RegExp(String(value), 'u');
+    return ofStrings((bytes, from, to) => isAscii(bytes, from, to) && pattern.test(inner(bytes, from, to)));
+  },
+  minimum: (value) => ofNumbers((number) => number >= Number(value)),
+  maximum: (value) => ofNumbers((number) => number <= Number(value)),
+  exclusiveMinimum: (value) => ofNumbers((number) => number > Number(value)),
+  exclusiveMaximum: (value) => ofNumbers((number) => number < Number(value)),
+};
+
+/** One rule for all the keywords; null when one of them is not known here. */
+export function compileRules(schema: Readonly<Record<string, unknown>>, keywords: readonly string[]): Rules | null {
+  if (!isObject(schema)) return null;
+  if (keywords.length === 1 && keywords[0] === 'enum') return enumRules(schema.enum);
+  const rules: Rule[] = [];
+  for (const keyword of keywords) {
+    const rule = Object.hasOwn(MAKERS, keyword) ? (MAKERS[keyword]?.(schema[keyword], schema) ?? null) : null;
+    if (!rule) return null;
+    rules.push(rule);
+  }
+  const [only] = rules;
+  const rule: Rule =
+    rules.length === 1 && only ? only : (bytes, from, to, kind) => rules.every((each) => each(bytes, from, to, kind));
+  return { rule, allKinds: false, kinds: 0 };
+}
+
+/** Enumerations of strings only: the value's bytes are those of one of them. */
+function enumRules(values: unknown): Rules | null {
+  if (!Array.isArray(values) || values.some((value) => typeof value !== 'string')) return null;
+  const encoded = values.map((value) => Buffer.from(JSON.stringify(value)));
+  const rule: Rule = (bytes, from, to) =>
+    encoded.some((option) => option.length === to - from && bytes.compare(option, 0, option.length, from, to) === 0);
+  return { rule, allKinds: true, kinds: KIND.STRING };
+}
+
+function ofStrings(rule: Rule | null): Rule | null {
+  return rule && ((bytes, from, to, kind) => kind !== KIND.STRING || rule(bytes, from, to, kind));
+}
+
+function ofNumbers(test: (number: number) => boolean): Rule {
+  return (bytes, from, to, kind) =>
+    kind === KIND.STRING ||
+    test(kind === KIND.INTEGER ? integer(bytes, from, to) : Number(bytes.toString('latin1', from, to)));
+}
+
+function formatRule(name: unknown): Rule | null {
+  const format = FORMATS[name as keyof typeof FORMATS] as unknown;
+  if (name === 'date-time') {
+    return (bytes, from, to) => isUtcTime(bytes, from, to) || FORMATS['date-time'](inner(bytes, from, to));
+  }
+  if (name === 'date') return (bytes, from, to) => to - from === 12 && isDayAt(bytes, from + 1);
+  // Formats of numbers, and those with options, are left to Ajv.
+  const test = format instanceof RegExp ? (text: string) => format.test(text) : format;
+  if (typeof test !== 'function' || (format instanceof RegExp && format.global)) return null;
+  return (bytes, from, to) => isAscii(bytes, from, to) && test(inner(bytes, from, to)) === true;
+}
+
+const inner = (bytes: Buffer, from: number, to: number): string => bytes.toString('latin1', from + 1, to - 1);
+
+function isAscii(bytes: Buffer, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if ((bytes[i] as number) >= 0x80) return false;
+  return true;
+}
+
+function integer(bytes: Buffer, from: number, to: number): number {
+  const negative = bytes[from] === 0x2d;
+  let value = 0;
+  for (let i = negative ? from + 1 : from; i < to; i++) value = value * 10 + (bytes[i] as number) - 0x30;
+  return negative ? -value : value;
+}
+
+/** The number in `count` digits, NaN when one is none. */
+function digits(bytes: Buffer, at: number, count: number): number {
+  let value = 0;
+  for (let i = at; i < at + count; i++) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function isDayAt(bytes: Buffer, at: number): boolean {
+  return (
+    bytes[at + 4] === 0x2d &&
+    bytes[at + 7] === 0x2d &&
+    isDay(digits(bytes, at, 4), digits(bytes, at + 5, 2), digits(bytes, at + 8, 2))
+  );
+}
+
+/** The common spellings of a time, `2026-01-31T08:00:00Z` and with 1 to 6 digits of a second, in quotes. */
+function isUtcTime(bytes: Buffer, from: number, to: number): boolean {
+  const length = to - from;
+  if (length < 22 || length > 29 || bytes[to - 2] !== 0x5a || bytes[from + 11] !== 0x54) return false;
+  if (bytes[from + 14] !== 0x3a || bytes[from + 17] !== 0x3a) return false;
+  if (!(digits(bytes, from + 12, 2) < 24 && digits(bytes, from + 15, 2) < 60 && digits(bytes, from + 18, 2) < 60)) {
+    return false;
+  }
+  if (length > 22 && !(bytes[from + 20] === 0x2e && length > 23 && digits(bytes, from + 21, length - 23) >= 0)) {
+    return false;
+  }
+  return isDayAt(bytes, from + 1);
+}

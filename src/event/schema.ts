@@ -1,0 +1,65 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { fullFormats } from 'ajv-formats/dist/formats.js';
+import { messageOf, type RowError } from '../error/azud-error.ts';
+import { configError, isObject } from './columns.ts';
+import type { JsonSchema } from './dataset.ts';
+import { isDate, isDateTime, isDecimal, isUuid } from './formats.ts';
+import { pointer } from './pointer.ts';
+
+/** Every format that a schema may name. Those that become column types are ours, the rest are those of ajv-formats. */
+export const FORMATS = {
+  ...fullFormats,
+  'date-time': isDateTime,
+  date: isDate,
+  uuid: isUuid,
+  decimal: isDecimal,
+};
+
+/**
+ * Compiles a JSON Schema 2020-12. References stay inside the document.
+ * Mistakes are pushed to `errors` with their JSON Pointer in the declaration; then the answer is null.
+ */
+export function compileSchema(schema: JsonSchema, errors: RowError[]): ValidateFunction | null {
+  const before = errors.length;
+  findUnknownFormats(schema, '/schema', errors);
+  const ajv = new Ajv2020({
+    allErrors: true,
+    // The values of an event stand in the messages.
+    verbose: true,
+    allowUnionTypes: true,
+    strictTypes: false,
+    // A property named `toString` is data: only own properties count.
+    ownProperties: true,
+    formats: FORMATS,
+    logger: false,
+  });
+  try {
+    if (ajv.validateSchema(schema) !== true) {
+      for (const error of ajv.errors ?? []) {
+        errors.push(configError(`/schema${error.instancePath}`, error.message ?? 'is not valid'));
+      }
+    }
+    if (errors.length > before) return null;
+    return ajv.compile(schema);
+  } catch (error) {
+    errors.push(configError('/schema', messageOf(error)));
+    return null;
+  }
+}
+
+/** Keywords whose value is data, not a schema: `format` in them means nothing. */
+const DATA_KEYWORDS = new Set(['const', 'enum', 'default', 'examples']);
+
+function findUnknownFormats(schema: unknown, path: string, errors: RowError[]): void {
+  if (Array.isArray(schema)) {
+    for (const [i, item] of schema.entries()) findUnknownFormats(item, path + pointer(i), errors);
+  }
+  if (!isObject(schema)) return;
+  const { format } = schema;
+  if (typeof format === 'string' && !Object.hasOwn(FORMATS, format)) {
+    errors.push(configError(`${path}/format`, `"${format}" is not a known format: ${Object.keys(FORMATS).join(', ')}`));
+  }
+  for (const [keyword, inner] of Object.entries(schema)) {
+    if (!DATA_KEYWORDS.has(keyword)) findUnknownFormats(inner, path + pointer(keyword), errors);
+  }
+}
