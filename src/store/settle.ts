@@ -1,0 +1,265 @@
+import type { Position } from '../broker/driver.ts';
+import { acceptedCount, type Batch, type DeadStage } from '../event/batch.ts';
+import type { Dataset } from '../event/dataset.ts';
+import { deadLetterId, eventIdAt } from '../event/ids.ts';
+import type { Counts } from '../event/outcome.ts';
+import type { DeadReason, UnitBatch, WriteUnit } from './driver.ts';
+
+/**
+ * Decides the outcome of every event of a unit, before anything is written, from what the store knows already.
+ * Every store shares this, so none can count differently; a driver only looks up and writes down.
+ */
+export interface Known {
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  /** Does the stored progress cover this batch (its position, or its id)? */
+  readonly covers: (entry: UnitBatch) => boolean;
+  /** By dataset: client id → when it was received last, ms. Only ids of this unit need be in it. */
+  readonly ids: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Those of the unit's replayed and discarded letters that are open (`dead`). */
+  readonly openLetters: ReadonlySet<string>;
+}
+
+export interface Letter {
+  readonly id: string;
+  readonly dataset: string;
+  readonly transactionId: string;
+  readonly eventId: string | null;
+  readonly row: number;
+  readonly stage: DeadStage;
+  readonly code: string;
+  readonly message: string;
+  readonly path: string;
+  readonly receivedAt: number;
+  readonly original: Buffer;
+}
+
+export interface SettledBatch {
+  readonly batch: Batch;
+  readonly counts: Counts;
+  /** Lines (from 0) that become rows; null: all of them. */
+  readonly kept: readonly number[] | null;
+}
+
+export interface Settled {
+  /** One a batch of the unit; null: covered before. */
+  readonly results: readonly (Counts | null)[];
+  /** The batches not covered, in order. */
+  readonly batches: readonly SettledBatch[];
+  /** By dataset: client ids to remember, with the time they were received. */
+  readonly ids: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly lettersAdded: readonly Letter[];
+  /** Replayed: to be removed. */
+  readonly lettersGone: readonly string[];
+  /** Replayed in vain: the letter stays, with the new reason. */
+  readonly lettersChanged: ReadonlyMap<string, DeadReason>;
+  /** Id → why. */
+  readonly lettersDiscarded: ReadonlyMap<string, string>;
+  /** What the unit adds to the ledger, by dataset. */
+  readonly counts: ReadonlyMap<string, Counts>;
+  /** Last position of each stream in the unit. */
+  readonly progress: readonly Position[];
+  /** Ids of batches without a position. */
+  readonly batchIds: readonly string[];
+}
+
+/** What a driver must look up for `settle`. */
+export function lookupsOf(unit: WriteUnit, covers: Known['covers']) {
+  const ids = new Map<string, Set<string>>();
+  const letters = new Set<string>();
+  for (const entry of unit.batches) {
+    if (covers(entry)) continue;
+    const { batch } = entry;
+    if (batch.ids) {
+      const wanted = ids.get(batch.dataset) ?? new Set<string>();
+      for (const id of batch.ids) wanted.add(id);
+      ids.set(batch.dataset, wanted);
+    }
+    for (const id of batch.replays ?? []) letters.add(id);
+    for (const { id } of batch.discards) letters.add(id);
+  }
+  return { ids, letters };
+}
+
+export const NO_COUNTS: Counts = Object.freeze({ accepted: 0, stored: 0, duplicate: 0, dead: 0 });
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    accepted: a.accepted + b.accepted,
+    stored: a.stored + b.stored,
+    duplicate: a.duplicate + b.duplicate,
+    dead: a.dead + b.dead,
+  };
+}
+
+export function settle(unit: WriteUnit, known: Known): Settled {
+  return new Settling(known).run(unit);
+}
+
+type LineFate = 'stored' | 'duplicate' | 'dead' | 'nothing';
+
+class Settling {
+  readonly #known: Known;
+  readonly #open: Set<string>;
+  readonly #ids = new Map<string, Map<string, number>>();
+  readonly #added = new Map<string, Letter>();
+  readonly #gone: string[] = [];
+  readonly #changed = new Map<string, DeadReason>();
+  readonly #discarded = new Map<string, string>();
+  readonly #counts = new Map<string, Counts>();
+  readonly #positions = new Map<string, number>();
+  readonly #batchIds = new Set<string>();
+
+  constructor(known: Known) {
+    this.#known = known;
+    this.#open = new Set(known.openLetters);
+  }
+
+  run(unit: WriteUnit): Settled {
+    const batches: SettledBatch[] = [];
+    const results = unit.batches.map((entry) => {
+      if (this.#covers(entry)) return null;
+      const settled = this.#batch(entry);
+      batches.push(settled);
+      this.#counts.set(
+        entry.batch.dataset,
+        addCounts(this.#counts.get(entry.batch.dataset) ?? NO_COUNTS, settled.counts),
+      );
+      return settled.counts;
+    });
+    return {
+      results,
+      batches,
+      ids: this.#ids,
+      lettersAdded: [...this.#added.values()],
+      lettersGone: this.#gone,
+      lettersChanged: this.#changed,
+      lettersDiscarded: this.#discarded,
+      counts: this.#counts,
+      progress: [...this.#positions].map(([stream, offset]) => ({ stream, offset })),
+      batchIds: [...this.#batchIds],
+    };
+  }
+
+  /** A batch may also stand twice in one unit. */
+  #covers(entry: UnitBatch): boolean {
+    if (this.#known.covers(entry)) return true;
+    const { position, batch } = entry;
+    if (position === null) {
+      if (this.#batchIds.has(batch.id)) return true;
+      this.#batchIds.add(batch.id);
+      return false;
+    }
+    if ((this.#positions.get(position.stream) ?? 0) >= position.offset) return true;
+    this.#positions.set(position.stream, position.offset);
+    return false;
+  }
+
+  #batch(entry: UnitBatch): SettledBatch {
+    const { batch } = entry;
+    const plain = batch.ids === null && batch.replays === null && entry.dead.size === 0;
+    const kept = plain ? null : this.#lines(entry);
+    for (const { id, reason } of batch.discards) if (this.#open.delete(id)) this.#discard(id, reason);
+    for (const reject of batch.rejects) this.#add({ ...this.#letterOf(batch), ...reject, stage: 'intake' });
+    const accepted = acceptedCount(batch);
+    if (kept === null) {
+      const dead = batch.rejects.length;
+      return { batch, kept, counts: { accepted, stored: batch.count, duplicate: 0, dead } };
+    }
+    const { stored, duplicate } = kept;
+    const dead = batch.replays ? 0 - stored.length - duplicate : kept.dead + batch.rejects.length;
+    const counts = { accepted, stored: stored.length, duplicate, dead };
+    return { batch, kept: stored.length === batch.count ? null : stored, counts };
+  }
+
+  #lines(entry: UnitBatch) {
+    const stored: number[] = [];
+    let duplicate = 0;
+    let dead = 0;
+    for (let line = 0; line < entry.batch.count; line += 1) {
+      const fate = this.#line(entry, line);
+      if (fate === 'stored') stored.push(line);
+      else if (fate === 'duplicate') duplicate += 1;
+      else if (fate === 'dead') dead += 1;
+    }
+    return { stored, duplicate, dead };
+  }
+
+  #line({ batch, dead }: UnitBatch, line: number): LineFate {
+    const letter = batch.replays?.[line];
+    // A second replay of one letter, or one of a letter that is closed, does nothing and counts nothing.
+    if (letter !== undefined && !this.#open.has(letter)) return 'nothing';
+    const reason = dead.get(line);
+    if (reason) {
+      if (letter === undefined) this.#bury(batch, line, reason);
+      else this.#changed.set(letter, reason);
+      return 'dead';
+    }
+    if (letter !== undefined) this.#close(letter);
+    const id = batch.ids?.[line];
+    if (id === undefined) return 'stored';
+    return this.#remember(batch, id) ? 'stored' : 'duplicate';
+  }
+
+  /** False when the id was received within the dedupe window. Time is the batches' own, so a rebuild decides the same. */
+  #remember(batch: Batch, id: string): boolean {
+    const ids = this.#ids.get(batch.dataset) ?? new Map<string, number>();
+    this.#ids.set(batch.dataset, ids);
+    const seen = ids.get(id) ?? this.#known.ids.get(batch.dataset)?.get(id);
+    const windowMs = this.#known.datasets.get(batch.dataset)?.dedupeWindowMs ?? 0;
+    if (seen !== undefined && batch.receivedAt - seen < windowMs) return false;
+    ids.set(id, batch.receivedAt);
+    return true;
+  }
+
+  #bury(batch: Batch, line: number, reason: DeadReason): void {
+    const row = batch.rows?.[line] ?? line + 1;
+    this.#add({
+      ...this.#letterOf(batch),
+      ...reason,
+      id: deadLetterId(batch.id, row),
+      row,
+      eventId: batch.ids?.[line] ?? eventIdAt(batch.transactionId, line),
+      original: lineAt(batch.lines, line),
+    });
+  }
+
+  #letterOf(batch: Batch) {
+    return { dataset: batch.dataset, transactionId: batch.transactionId, receivedAt: batch.receivedAt };
+  }
+
+  #add(letter: Letter): void {
+    this.#added.set(letter.id, letter);
+    this.#open.add(letter.id);
+  }
+
+  #close(id: string): void {
+    this.#open.delete(id);
+    this.#changed.delete(id);
+    if (!this.#added.delete(id)) this.#gone.push(id);
+  }
+
+  #discard(id: string, reason: string): void {
+    this.#discarded.set(id, reason);
+  }
+}
+
+/** The n-th line (from 0), without its `\n`. */
+export function lineAt(lines: Buffer, line: number): Buffer {
+  let start = 0;
+  for (let i = 0; i < line; i += 1) start = lines.indexOf(0x0a, start) + 1;
+  const end = lines.indexOf(0x0a, start);
+  return lines.subarray(start, end < 0 ? lines.length : end);
+}
+
+/** All lines, without their `\n`. */
+export function linesOf(lines: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  let start = 0;
+  while (start < lines.length) {
+    const end = lines.indexOf(0x0a, start);
+    const stop = end < 0 ? lines.length : end;
+    found.push(lines.subarray(start, stop));
+    start = stop + 1;
+  }
+  return found;
+}

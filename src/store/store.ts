@@ -1,0 +1,195 @@
+import type { Progress } from '../broker/driver.ts';
+import { AzudError, isAzudError, messageOf } from '../error/azud-error.ts';
+import { rowCode } from '../error/catalogue.ts';
+import type { Dataset } from '../event/dataset.ts';
+import type { Counts } from '../event/outcome.ts';
+import { backoffMs } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type {
+  DeadReason,
+  Ledger,
+  OpenOptions,
+  ReadLimits,
+  RowStream,
+  RowsQuery,
+  SqlQuery,
+  StoreCapabilities,
+  StoreDriver,
+  TableFacts,
+  WriteUnit,
+} from './driver.ts';
+import { isolate } from './isolation.ts';
+
+export interface StoreOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly retry?: Partial<typeof RETRY>;
+}
+
+/** Five tries within about 3 s; what lasts longer is the caller's to wait for. */
+const RETRY = Object.freeze({ attemptsMax: 5, firstMs: 100, maxMs: 2_000 });
+const SWEEP_EVERY_MS = 3_600_000;
+/** The log keeps what the last snapshot lacks, so this bounds how much of it is replayed after the worst damage. */
+const SNAPSHOT_EVERY_MS = 600_000;
+
+/**
+ * Worth trying again at once. A full disk, a lock or a slow query is not: those need someone to act, or to wait longer.
+ * Repeating a write is safe even when its outcome is unknown: the driver reads its progress again and leaves out what
+ * was written after all (answered with null).
+ */
+const TRANSIENT: ReadonlySet<string> = new Set(['not-connected', 'unavailable', 'overloaded']);
+
+/** The analytics database as the rest of Azud sees it: retry, isolation of bad rows, upkeep and metrics over a driver. */
+export class Store {
+  readonly #driver: StoreDriver;
+  readonly #options: StoreOptions;
+
+  constructor(driver: StoreDriver, options: StoreOptions) {
+    this.#driver = driver;
+    this.#options = options;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.#driver.capabilities;
+  }
+
+  /**
+   * Connects, recovers, and makes the tables fit the datasets.
+   * @throws AzudError `destructive-change`, `not-connected`, `access-denied`, `locked`, `invalid-config` when a dataset
+   *   needs a column type that this store cannot keep exactly
+   */
+  open(datasets: readonly Dataset[], options: OpenOptions): Promise<void> {
+    this.#refuseTypes(datasets);
+    return this.#call('open', () => this.#driver.open(datasets, options));
+  }
+
+  /** How far the store has come; empty for a new one. */
+  progress(): Promise<Progress> {
+    return this.#call('progress', () => this.#driver.progress());
+  }
+
+  /**
+   * Writes the unit in one transaction. One answer a batch; null: it was written before.
+   * @throws AzudError `bad-row` (nothing was written: `isolate` finds the lines), `storage-full`, `store-damaged`,
+   *   `not-connected`, `io-failed`: try the same unit again later
+   */
+  write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
+    return this.#call('write', () => this.#driver.write(unit));
+  }
+
+  /** The lines (from 0) that the store cannot keep, each with its reason. Writes nothing. */
+  isolate(dataset: Dataset, lines: Buffer): Promise<Map<number, DeadReason>> {
+    return isolate(lines, async (some) => {
+      const error = await this.#call('probe', () => this.#driver.probe(dataset, some)).then(
+        () => null,
+        (reason: unknown) => reason,
+      );
+      if (error === null) return null;
+      if (!isAzudError(error, 'bad-row')) throw error;
+      return { stage: 'store', code: rowCode('bad-row'), message: error.message, path: error.path ?? '' };
+    });
+  }
+
+  /** Rows of a dataset or of a system table. Names must have been checked against the table. */
+  rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream> {
+    return this.#call('rows', () => this.#driver.rows(query, limits));
+  }
+
+  /** One read-only SELECT. @throws AzudError `sql-failed`, `query-timeout`, `query-memory`, `unavailable` without SQL */
+  sql(query: SqlQuery, limits: ReadLimits): Promise<RowStream> {
+    return this.#call('sql', async () => {
+      if (this.#driver.sql) return this.#driver.sql(query, limits);
+      throw new AzudError('sql-failed', `the ${this.capabilities.kind} store answers no SQL`);
+    });
+  }
+
+  ledger(): Promise<Ledger> {
+    return this.#call('ledger', () => this.#driver.ledger());
+  }
+
+  describe(dataset: string): Promise<TableFacts> {
+    return this.#call('describe', () => this.#driver.describe(dataset));
+  }
+
+  sweep(): Promise<void> {
+    return this.#call('sweep', () => this.#driver.sweep(this.#options.clock.now()));
+  }
+
+  /** A verified copy; answers the progress that no longer depends on the broker. */
+  snapshot(): Promise<Progress> {
+    return this.#call('snapshot', () => (this.#driver.snapshot ?? this.#driver.progress).call(this.#driver));
+  }
+
+  /**
+   * Sweeps and makes snapshots until the signal aborts. After each snapshot `release` is told what the broker may
+   * forget. A failure is logged and the work tried again at its next turn: upkeep never stops the flow.
+   */
+  async maintain(signal: AbortSignal, release: (upTo: Progress) => Promise<void>): Promise<void> {
+    const turns: Promise<void>[] = [
+      this.#every(SWEEP_EVERY_MS, signal, () => this.sweep()),
+      this.#every(SNAPSHOT_EVERY_MS, signal, async () => release(await this.snapshot())),
+    ];
+    await Promise.all(turns);
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+
+  #refuseTypes(datasets: readonly Dataset[]): void {
+    const { columnTypes, kind } = this.capabilities;
+    const errors = datasets.flatMap(({ name, columns }) =>
+      columns
+        .filter(({ type }) => !columnTypes.includes(type))
+        .map((column) => ({
+          path: `/datasets/${name}/schema/properties/${column.name}`,
+          code: rowCode('invalid-config'),
+          message: `${name}: the ${kind} store cannot keep column ${column.name} of type ${column.type} exactly`,
+        })),
+    );
+    if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
+  }
+
+  async #every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await this.#options.clock.sleep(ms, signal);
+      if (signal.aborted) return;
+      await work().catch((error: unknown) => {
+        this.#options.log.warn('store upkeep failed', { error: messageOf(error) });
+      });
+    }
+  }
+
+  async #call<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { clock, log, retry } = this.#options;
+    const { attemptsMax, firstMs, maxMs } = { ...RETRY, ...retry };
+    for (let attempt = 1; ; attempt += 1) {
+      const started = clock.monotonic();
+      try {
+        const result = await work();
+        this.#observe(name, started, '');
+        return result;
+      } catch (error) {
+        const code = isAzudError(error) ? error.code : 'internal';
+        this.#observe(name, started, code);
+        if (!TRANSIENT.has(code) || attempt >= attemptsMax) throw error;
+        log.warn('store call will be tried again', { operation: name, attempt, error: messageOf(error) });
+        await clock.sleep(backoffMs(attempt - 1, { firstMs, maxMs }));
+      }
+    }
+  }
+
+  #observe(operation: string, started: number, errorType: string): void {
+    const seconds = (this.#options.clock.monotonic() - started) / 1000;
+    this.#options.metrics
+      .histogram('db_client_operation_duration_seconds', {
+        db_operation_name: operation,
+        db_system_name: this.capabilities.kind,
+        error_type: errorType,
+      })
+      .observe(seconds);
+  }
+}
