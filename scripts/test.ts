@@ -52,6 +52,7 @@ async function runFiles(files: readonly string[], report: Report): Promise<void>
     cwd: root,
     concurrency: CONCURRENCY,
     timeout: FILE_TIMEOUT_MS,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   const note = (data: TestEvent, add: (event: TestEvent) => void) => {
     add(data);
