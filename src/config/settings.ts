@@ -1,7 +1,7 @@
+import { BROKER_SETTINGS } from '../broker/config.ts';
 import { DATASET_NAME } from '../event/dataset.ts';
 import {
   boolean,
-  choice,
   duration,
   instant,
   integer,
@@ -16,6 +16,7 @@ import {
   string,
   type ValueOf,
 } from '../lib/setting.ts';
+import { STORE_SETTINGS } from '../store/config.ts';
 import { LOG_LEVELS } from './config.ts';
 
 /** Every setting of azud.yaml. The parser, azud.schema.json and docs/reference/config.md are made from this. */
@@ -193,9 +194,6 @@ const endpoint = object(
   { description: 'A named, parameterised SQL query published at a GET path.' },
 );
 
-const brokerSetting = choice({ log: {}, memory: {} }, { description: 'Where accepted events wait.', default: 'log' });
-const storeSetting = choice({ duckdb: {}, memory: {} }, { description: 'The analytics database.', default: 'duckdb' });
-
 export const SETTINGS = object(
   {
     version: integer({ description: 'Version of this file format.', minimum: 1, maximum: 1, default: 1 }),
@@ -206,8 +204,8 @@ export const SETTINGS = object(
       { description: 'Who may do what. Absent: allowed on a loopback address only.' },
     ),
     data_dir: path({ description: 'Where the log and the database are kept.', default: './data' }),
-    broker: brokerSetting,
-    store: storeSetting,
+    broker: BROKER_SETTINGS,
+    store: STORE_SETTINGS,
     datasets: map(dataset, {
       description: 'What Azud takes in, by name.',
       key: DATASET_NAME,
