@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from '../../config/environment.ts';
+
+/** How far a file has been sent: every batch before `batches` is acknowledged. */
+export interface SentSoFar {
+  readonly batches: number;
+  /** Key of the last of them: it proves that the file is still the same. */
+  readonly key: string;
+  readonly accepted: number;
+  readonly rejected: number;
+}
+
+/** Where it is kept, so that a second `azud send` goes on where the first was cut off. */
+export interface Journal {
+  read(): SentSoFar | null;
+  write(sent: SentSoFar): void;
+  remove(): void;
+}
+
+/** For a stream that cannot be read again: the keys alone keep its events from being stored twice. */
+export const noJournal: Journal = { read: () => null, write() {}, remove() {} };
+
+/** One small file for each (server, dataset, file) in the user's state folder. */
+export function fileJournal(env: Environment, identity: readonly string[]): Journal {
+  const folder = join(env.XDG_STATE_HOME ?? join(env.HOME ?? '.', '.local', 'state'), 'azud');
+  const name = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+  const path = join(folder, `send-${name}.json`);
+  return {
+    read: () => readSent(path),
+    write(sent) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      // A rename replaces the whole: a kill in the middle leaves the file of before.
+      writeFileSync(`${path}.new`, JSON.stringify(sent), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    },
+    remove: () => rmSync(path, { force: true }),
+  };
+}
+
+function readSent(path: string): SentSoFar | null {
+  try {
+    const { batches, key, accepted, rejected } = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentSoFar>;
+    const whole = [batches, accepted, rejected].every(Number.isSafeInteger) && typeof key === 'string';
+    return whole ? ({ batches, key, accepted, rejected } as SentSoFar) : null;
+  } catch {
+    // None, or damaged: sending everything again is safe, only slower.
+    return null;
+  }
+}
