@@ -1,0 +1,69 @@
+import type { Backlog, Progress } from '../broker/driver.ts';
+import type { Counts } from '../event/outcome.ts';
+import type { Ledger } from '../store/driver.ts';
+
+export interface ConservationOptions {
+  readonly store: { ledger(): Promise<Ledger> };
+  readonly broker: { backlog(after: Progress): Promise<Backlog> };
+  readonly datasets: ReadonlyMap<string, unknown>;
+}
+
+/** What was accepted, and where it is now. */
+export interface Balance {
+  readonly dataset: string;
+  readonly accepted: number;
+  readonly stored: number;
+  readonly duplicate: number;
+  readonly dead: number;
+  readonly in_flight: number;
+  /** `accepted = stored + duplicate + dead + in_flight`, to the last event. */
+  readonly balanced: boolean;
+}
+
+export interface ConservationReport {
+  readonly balanced: boolean;
+  readonly datasets: readonly Balance[];
+}
+
+const NOTHING: Counts = { accepted: 0, stored: 0, duplicate: 0, dead: 0 };
+
+/** Adds up both ends of the flow, at any moment and under load. */
+export class Conservation {
+  readonly #options: ConservationOptions;
+
+  constructor(options: ConservationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The store's sums and progress are of one moment; the broker then counts what lies after exactly that progress, and
+   * everything it ever accepted, up to one end. So the two sides meet although events go on moving in between.
+   */
+  async report(): Promise<ConservationReport> {
+    const { progress, counts } = await this.#options.store.ledger();
+    const { queued, accepted } = await this.#options.broker.backlog(progress);
+    const names = new Set([
+      ...this.#options.datasets.keys(),
+      ...counts.keys(),
+      ...queued.keys(),
+      ...(accepted?.keys() ?? []),
+    ]);
+    const datasets = [...names].sort().map((dataset): Balance => {
+      const sums = counts.get(dataset) ?? NOTHING;
+      const inFlight = queued.get(dataset) ?? 0;
+      const outcomes = sums.stored + sums.duplicate + sums.dead;
+      // A broker that cannot count what it ever took leaves the store's own count of what it has seen.
+      const taken = accepted === null ? sums.accepted + inFlight : (accepted.get(dataset) ?? 0);
+      return {
+        dataset,
+        accepted: taken,
+        stored: sums.stored,
+        duplicate: sums.duplicate,
+        dead: sums.dead,
+        in_flight: inFlight,
+        balanced: taken === outcomes + inFlight,
+      };
+    });
+    return { balanced: datasets.every(({ balanced }) => balanced), datasets };
+  }
+}

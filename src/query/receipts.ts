@@ -1,0 +1,142 @@
+import type { Located } from '../broker/driver.ts';
+import { AzudError } from '../error/azud-error.ts';
+import type { Batch, Message } from '../event/batch.ts';
+import { decodeBatch } from '../event/codec.ts';
+import { isUuid } from '../event/formats.ts';
+import { type Receipt, type ReceiptDeadLetter, receiptState } from '../event/outcome.ts';
+import { QUERY_LIMITS } from '../limits.ts';
+import type { Value } from '../store/driver.ts';
+import { DEAD_LETTERS, type SystemTable, TRANSACTIONS } from '../store/tables.ts';
+import { allRecords, type ReadStore } from './stream.ts';
+
+export interface ReceiptsOptions {
+  readonly store: ReadStore;
+  /** Answers none where the broker cannot find a transaction. */
+  readonly broker: { find(transactionId: string): Promise<readonly Located[]> };
+}
+
+const DEAD_LETTERS_LISTED = 100;
+/** Batches of one transaction: a request makes a handful; replays and retries of it add some. */
+const BATCHES_MAX = 1_000_000;
+
+type SystemRow = Readonly<Record<string, Value>>;
+
+/** Answers what became of a transaction. */
+export class Receipts {
+  readonly #options: ReceiptsOptions;
+
+  constructor(options: ReceiptsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws AzudError `transaction-not-found`, also for what is no transaction id at all */
+  async of(transactionId: string, signal: AbortSignal): Promise<Receipt> {
+    const id = transactionId.toLowerCase();
+    if (!isUuid(id)) throw notFound(transactionId);
+    // The broker first: a batch that is written between the two reads is then seen twice, never not at all.
+    const held = await this.#options.broker.find(id);
+    const written = await this.#read({ table: TRANSACTIONS, order: ['batch_id'], limit: BATCHES_MAX }, id, signal);
+    const waiting = queuedOf(held, written);
+    if (written.length + waiting.length === 0) throw notFound(transactionId);
+    const queued = waiting.reduce((total, message) => total + message.events, 0);
+    const counts = {
+      accepted: sum(written, 'accepted') + queued,
+      stored: sum(written, 'stored'),
+      duplicate: sum(written, 'duplicate'),
+      dead: sum(written, 'dead'),
+      queued,
+    };
+    const datasets = new Set([...written.map((row) => row.dataset), ...waiting.map((message) => message.dataset)]);
+    return {
+      transaction_id: id,
+      dataset: datasets.size === 1 ? String([...datasets][0]) : null,
+      received_at: receivedAt(written, waiting),
+      state: receiptState(counts),
+      counts,
+      dead_letters: await this.#deadLetters(id, signal),
+    };
+  }
+
+  async #deadLetters(id: string, signal: AbortSignal): Promise<readonly ReceiptDeadLetter[]> {
+    const rows = await this.#read(
+      { table: DEAD_LETTERS, order: ['row', 'id'], limit: DEAD_LETTERS_LISTED },
+      id,
+      signal,
+    );
+    return rows.map((row) => ({
+      id: String(row.id),
+      row: Number(row.row),
+      code: String(row.code),
+      path: String(row.path),
+      message: String(row.message),
+    }));
+  }
+
+  async #read(part: SystemRead, transactionId: string, signal: AbortSignal): Promise<readonly SystemRow[]> {
+    const { table, order, limit } = part;
+    const stream = await this.#options.store.rows(
+      {
+        table: table.name,
+        select: table.columns.filter(({ name }) => name !== 'original'),
+        where: [{ column: 'transaction_id', operator: 'eq', value: transactionId }],
+        order: order.map((column) => ({ column, descending: false })),
+        after: null,
+        limit,
+      },
+      { timeoutMs: QUERY_LIMITS.timeoutMs, rowsMax: limit, signal },
+    );
+    return allRecords(stream);
+  }
+}
+
+interface SystemRead {
+  readonly table: SystemTable;
+  readonly order: readonly string[];
+  readonly limit: number;
+}
+
+/**
+ * What the broker holds and the store has not written. A retry of the request (same Idempotency-Key) waits under the
+ * same transaction; its rows are accounted for by the first one, and count when they are written, as duplicates.
+ * So a transaction that was written never goes back to queued.
+ */
+function queuedOf(held: readonly Located[], written: readonly SystemRow[]): readonly Message[] {
+  const settled = new Set(written.map((row) => row.batch_id));
+  const heldIds = new Set(held.map(({ message }) => message.id));
+  // Written so long ago that the broker let go of it: whatever waits for the same dataset can only be a retry.
+  const closed = new Set(written.filter((row) => !heldIds.has(String(row.batch_id))).map((row) => row.dataset));
+  const seen = new Set<string>();
+  const queued: Message[] = [];
+  const writtenFirst = [...held].sort((a, b) => Number(settled.has(b.message.id)) - Number(settled.has(a.message.id)));
+  for (const { message } of writtenFirst) {
+    // A replay accepts nothing: its rows were accounted for before.
+    if (message.events === 0) continue;
+    const rows = rowsOf(decodeBatch(message)).map((row) => `${message.dataset}:${row}`);
+    // The parts of a split batch share no row, a retry shares them all.
+    const retry = closed.has(message.dataset) || rows.some((row) => seen.has(row));
+    for (const row of rows) seen.add(row);
+    if (!retry && !settled.has(message.id)) queued.push(message);
+  }
+  return queued;
+}
+
+/** The rows of the request that a batch holds. */
+function rowsOf({ count, rows, rejects }: Batch): readonly number[] {
+  return [...(rows ?? Array.from({ length: count }, (_, line) => line + 1)), ...rejects.map(({ row }) => row)];
+}
+
+function sum(rows: readonly SystemRow[], column: string): number {
+  return rows.reduce((total, row) => total + Number(row[column]), 0);
+}
+
+function receivedAt(written: readonly SystemRow[], waiting: readonly Message[]): string {
+  const times = [
+    ...written.map((row) => Date.parse(String(row.received_at))),
+    ...waiting.map((message) => message.time),
+  ];
+  return new Date(times.reduce((first, time) => Math.min(first, time))).toISOString();
+}
+
+function notFound(id: string): AzudError {
+  return new AzudError('transaction-not-found', `no transaction ${id.slice(0, 64)}`);
+}
