@@ -5,6 +5,7 @@ import { QUERY_LIMITS } from '../limits.ts';
 import type { Condition, Order, RowStream, RowsQuery } from '../store/driver.ts';
 import { bindingOf, Cursors } from './cursor.ts';
 import { isFilter, parseFilter } from './filters.ts';
+import { FORM_PARAMETERS } from './format/negotiation.ts';
 import { checkSize, invalidParameter, readLimit, type SearchParams, unknownParameter } from './parameters.ts';
 import { allRows, primed, type ReadStore, type Row } from './stream.ts';
 import { expected, parseValue } from './values.ts';
@@ -38,8 +39,6 @@ interface RowsRequest {
 }
 
 const PARAMETERS = ['limit', 'cursor', 'order', 'select'] as const;
-/** The front door's own, read where the answer's form is chosen. */
-const FORM_PARAMETERS = ['format', 'raw'] as const;
 const RESERVED: ReadonlySet<string> = new Set([...PARAMETERS, ...FORM_PARAMETERS]);
 
 /** Reads rows of datasets for `GET /v1/datasets/{dataset}/rows`. */

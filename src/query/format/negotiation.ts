@@ -1,6 +1,6 @@
 import { AzudError } from '../../error/azud-error.ts';
 import { didYouMean } from '../../lib/nearest.ts';
-import { invalidParameter } from '../parameters.ts';
+import { invalidParameter, readOnce, type SearchParams } from '../parameters.ts';
 
 export type Format = 'json' | 'ndjson' | 'csv' | 'parquet';
 
@@ -60,4 +60,21 @@ function qualityOf(format: Format, ranges: readonly MediaRange[]): number {
     if (range) return range.quality;
   }
   return 0;
+}
+
+/** Parameters that choose an answer's form; every serving route takes them beside its own. */
+export const FORM_PARAMETERS: ReadonlySet<string> = new Set(['format', 'raw']);
+
+/**
+ * The form a request asks for, from its `Accept` header and its `format` and `raw` parameters; others are left alone.
+ * @throws AzudError `invalid-parameter`, `not-acceptable`
+ */
+export function chooseForm(accept: string | undefined, params: SearchParams): { format: Format; raw: boolean } {
+  const form = readOnce(
+    [...params].filter(([name]) => FORM_PARAMETERS.has(name)),
+    FORM_PARAMETERS,
+  );
+  const raw = form.get('raw') ?? 'false';
+  if (raw !== 'true' && raw !== 'false') throw invalidParameter('raw', 'must be true or false');
+  return { format: chooseFormat(accept, form.get('format')), raw: raw === 'true' };
 }

@@ -1,0 +1,98 @@
+import { AzudError, type RowError } from '../error/azud-error.ts';
+import { rowCode } from '../error/catalogue.ts';
+import { DATASET_NAME } from '../event/dataset.ts';
+import { didYouMean } from '../lib/nearest.ts';
+import { QUERY_LIMITS } from '../limits.ts';
+import { compileParameter, type EndpointParameter, type ParameterDeclaration } from './endpoint-parameter.ts';
+import { FORM_PARAMETERS } from './format/negotiation.ts';
+import { sqlNames } from './sql-names.ts';
+
+/** An endpoint as `azud.yaml` declares it. */
+export interface EndpointDeclaration {
+  /** `/v1/endpoints/{name}` when absent. */
+  readonly path?: string;
+  readonly params?: Readonly<Record<string, ParameterDeclaration>>;
+  readonly sql: string;
+  /** How long a result is kept, ms; absent or 0: not at all. */
+  readonly cacheMs?: number;
+  readonly shape?: EndpointShape;
+}
+
+/** `row`: the first row bare, 404 when there is none. */
+export type EndpointShape = 'rows' | 'row';
+
+/** A named, parameterised SQL query, checked. */
+export interface Endpoint {
+  readonly name: string;
+  readonly path: string;
+  readonly params: ReadonlyMap<string, EndpointParameter>;
+  readonly sql: string;
+  readonly cacheMs: number;
+  readonly shape: EndpointShape;
+}
+
+/**
+ * All endpoints of a configuration, by name.
+ * @throws AzudError `invalid-config` with every mistake and its path, `/endpoints/{name}/…`
+ */
+export function compileEndpoints(
+  declarations: Readonly<Record<string, EndpointDeclaration>>,
+): ReadonlyMap<string, Endpoint> {
+  const errors: RowError[] = [];
+  const endpoints = new Map<string, Endpoint>();
+  const paths = new Map<string, string>();
+  for (const [name, declaration] of Object.entries(declarations)) {
+    const endpoint = compileEndpoint(name, declaration, errors);
+    endpoints.set(name, endpoint);
+    const other = paths.get(endpoint.path);
+    if (other !== undefined) report(errors, `/endpoints/${name}/path`, `is the path of ${other} already`);
+    paths.set(endpoint.path, name);
+  }
+  if (errors.length > 0) {
+    throw new AzudError('invalid-config', errors.map(({ path, message }) => `${path} ${message}`).join('; '), {
+      errors,
+    });
+  }
+  return endpoints;
+}
+
+export function report(errors: RowError[], path: string, message: string): void {
+  errors.push({ path, code: rowCode('invalid-config'), message });
+}
+
+function compileEndpoint(name: string, declaration: EndpointDeclaration, errors: RowError[]): Endpoint {
+  const at = `/endpoints/${name}`;
+  const { sql, path = `/v1/endpoints/${name}`, params = {}, cacheMs = 0, shape = 'rows' } = declaration;
+  if (!DATASET_NAME.test(name)) report(errors, at, 'must be a name that matches ^[a-z][a-z0-9_]{0,62}$');
+  if (!/^\/[\w\-./]*$/.test(path) || path.includes('//'))
+    report(errors, `${at}/path`, 'must be a path such as /v1/delays');
+  const compiled = new Map(
+    Object.entries(params).map(([param, its]) => [param, compileParameter(`${at}/params/${param}`, its, errors)]),
+  );
+  for (const param of compiled.keys()) {
+    if (!/^[A-Za-z_]\w{0,62}$/.test(param)) report(errors, `${at}/params/${param}`, 'must be letters, digits and _');
+    if (FORM_PARAMETERS.has(param))
+      report(errors, `${at}/params/${param}`, 'is taken: it chooses the form of the answer');
+  }
+  checkSql(at, sql, compiled, errors);
+  return { name, path, params: compiled, sql, cacheMs, shape };
+}
+
+function checkSql(at: string, sql: string, params: ReadonlyMap<string, unknown>, errors: RowError[]): void {
+  if (Buffer.byteLength(sql) > QUERY_LIMITS.sqlBytesMax) {
+    report(errors, `${at}/sql`, `is longer than ${QUERY_LIMITS.sqlBytesMax} bytes`);
+    return;
+  }
+  const { names, positional, several } = sqlNames(sql);
+  if (sql.trim() === '') report(errors, `${at}/sql`, 'is empty');
+  if (several) report(errors, `${at}/sql`, 'holds several statements; give one SELECT');
+  if (positional) report(errors, `${at}/sql`, 'has placeholders by number; name them, as in $origin');
+  for (const name of names) {
+    if (!params.has(name))
+      report(errors, `${at}/sql`, `uses $${name}, which params does not declare${didYouMean(name, params.keys())}`);
+  }
+  for (const name of params.keys()) {
+    if (!names.has(name))
+      report(errors, `${at}/params/${name}`, `is not used: the sql has no $${name}${didYouMean(name, names)}`);
+  }
+}

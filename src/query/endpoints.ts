@@ -1,0 +1,122 @@
+import { AzudError } from '../error/azud-error.ts';
+import { didYouMean } from '../lib/nearest.ts';
+import { QUERY_LIMITS } from '../limits.ts';
+import type { ReadLimits, RowStream, SqlQuery } from '../store/driver.ts';
+import { CachedResults, type ResultCache } from './cache.ts';
+import type { Endpoint } from './endpoint.ts';
+import { type FormatOptions, formatRow, formatRows } from './format/body.ts';
+import { FORM_PARAMETERS, MEDIA_TYPES } from './format/negotiation.ts';
+import { invalidParameter, readOnce, type SearchParams } from './parameters.ts';
+import { primed } from './stream.ts';
+
+export interface EndpointsOptions {
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
+  readonly store: { sql(query: SqlQuery, limits: ReadLimits): Promise<RowStream> };
+  readonly cache: ResultCache;
+}
+
+export interface EndpointCall {
+  readonly name: string;
+  readonly params: SearchParams;
+  readonly form: FormatOptions;
+  readonly signal: AbortSignal;
+}
+
+export interface EndpointAnswer {
+  readonly contentType: string;
+  /** Whole when it went through the cache, else a stream. */
+  readonly body: Buffer | AsyncIterable<Buffer>;
+  /** Strong; null for what is streamed. */
+  readonly etag: string | null;
+  /** Seconds for `Cache-Control: max-age`; null when the endpoint is not cached. */
+  readonly maxAgeSeconds: number | null;
+}
+
+/** Answers `GET /v1/endpoints/{name}` and every path an endpoint is given. */
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #results: CachedResults;
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+    this.#results = new CachedResults(options.cache);
+  }
+
+  /**
+   * @throws AzudError `endpoint-not-found`, `invalid-parameter` naming the parameter, `row-not-found` (shape `row`),
+   *   `sql-failed`, `query-timeout`, `query-memory`
+   */
+  async call({ name, params, form, signal }: EndpointCall): Promise<EndpointAnswer> {
+    const endpoint = this.#endpoint(name);
+    const query: SqlQuery = { text: endpoint.sql, params: bind(endpoint, params) };
+    const contentType = MEDIA_TYPES[form.format];
+    if (endpoint.cacheMs === 0) {
+      const body = await this.#run(endpoint, query, form, signal);
+      return { contentType, body, etag: null, maxAgeSeconds: null };
+    }
+    const made = await this.#results.get({
+      key: cacheKey(endpoint, query, form),
+      ttlMs: endpoint.cacheMs,
+      // Others may be waiting for this result: the one who asked first going away must not end it for them.
+      make: () => this.#run(endpoint, query, form, AbortSignal.timeout(QUERY_LIMITS.timeoutMs)),
+    });
+    const body = 'bytes' in made ? made.bytes : made.chunks;
+    return { contentType, body, etag: made.etag, maxAgeSeconds: Math.floor(endpoint.cacheMs / 1000) };
+  }
+
+  async #run(
+    endpoint: Endpoint,
+    query: SqlQuery,
+    form: FormatOptions,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Buffer>> {
+    const single = endpoint.shape === 'row';
+    const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, rowsMax: QUERY_LIMITS.endpointRowsMax, signal };
+    const stream = await this.#options.store.sql(query, limits);
+    if (!single) return formatRows(await primed(stream), form).chunks;
+    const row = await firstRow(stream);
+    if (row === undefined) throw new AzudError('row-not-found', `${endpoint.name} has no row for these parameters`);
+    return formatRow({ columns: stream.columns, row }, form).chunks;
+  }
+
+  #endpoint(name: string): Endpoint {
+    const endpoint = this.#options.endpoints.get(name);
+    if (endpoint) return endpoint;
+    const shown = name.slice(0, 63);
+    throw new AzudError(
+      'endpoint-not-found',
+      `no endpoint ${shown}${didYouMean(shown, this.#options.endpoints.keys())}`,
+    );
+  }
+}
+
+/**
+ * The parameters of the query, typed. The SQL text is the same for every value.
+ * @throws AzudError `invalid-parameter`
+ */
+export function bind(endpoint: Endpoint, params: SearchParams): SqlQuery['params'] {
+  const own = [...params].filter(([name]) => !FORM_PARAMETERS.has(name));
+  const given = readOnce(own, new Set(endpoint.params.keys()));
+  const bound = [...endpoint.params].map(([name, { type, required, fallback, parse }]) => {
+    const text = given.get(name);
+    if (text === undefined) {
+      if (required) throw invalidParameter(name, 'is missing');
+      return [name, { type, value: fallback }] as const;
+    }
+    const parsed = parse(text);
+    if ('expected' in parsed) throw invalidParameter(name, `must be ${parsed.expected}`);
+    return [name, { type, value: parsed.value }] as const;
+  });
+  return Object.fromEntries(bound);
+}
+
+/** One key a result: the values bound, not the way they were spelled. */
+function cacheKey(endpoint: Endpoint, query: SqlQuery, { format, raw }: FormatOptions): string {
+  const values = Object.entries(query.params).map(([name, { value }]) => [name, String(value), value === null]);
+  return `${endpoint.name}:${JSON.stringify([endpoint.sql, format, raw, values])}`;
+}
+
+async function firstRow(stream: RowStream) {
+  for await (const [row] of stream.chunks) if (row) return row;
+  return undefined;
+}
