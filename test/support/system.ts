@@ -27,7 +27,7 @@ export interface SystemOptions {
 
 export interface ProcessFacts {
   readonly pid: number;
-  /** The role in its command line: `intake`, `analytics`; otherwise `other`. */
+  /** From the title that it gives itself: `intake`, `analytics`; before that `other`. */
   readonly role: string;
 }
 
@@ -200,8 +200,9 @@ async function processFacts(pid: number, parent: number): Promise<ProcessFacts |
     // The name in parentheses may hold anything; the parent is the second field after it.
     const [state, parentPid] = status.slice(status.lastIndexOf(')') + 2).split(' ');
     if (Number(parentPid) !== parent || state === 'Z') return null;
-    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').join(' ');
-    return { pid, role: /\b(intake|analytics)\b/.exec(command.slice(command.indexOf('.ts') + 3))?.[1] ?? 'other' };
+    // A child names itself `azud <role>` once it has its plan.
+    const title = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    return { pid, role: /^azud (\w+)/.exec(title)?.[1] ?? 'other' };
   } catch {
     // It ended while it was read.
     return null;
