@@ -1,6 +1,6 @@
 import type { BrokerConfig } from '../broker/config.ts';
 import type { Dataset } from '../event/dataset.ts';
-import type { EndpointDeclaration } from '../query/endpoints.ts';
+import type { EndpointDeclaration } from '../query/config.ts';
 import type { StoreConfig } from '../store/config.ts';
 
 /** `azud.yaml` read, validated as a whole and frozen: the only way in which settings travel. Made by `loadConfig`. */

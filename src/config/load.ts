@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { AzudError, messageOf } from '../error/azud-error.ts';
 import type { Dataset } from '../event/dataset.ts';
 import { compileDataset } from '../event/validator.ts';
-import type { EndpointDeclaration } from '../query/endpoints.ts';
+import type { EndpointDeclaration } from '../query/config.ts';
 import type { Config } from './config.ts';
 import { SourceDocument } from './document.ts';
 import { configError, type Mistake } from './mistake.ts';

@@ -2,34 +2,20 @@ import type { RowError } from '../error/azud-error.ts';
 import { rowCode } from '../error/catalogue.ts';
 import type { ColumnType } from '../event/dataset.ts';
 import type { Value } from '../store/driver.ts';
+import type { ParameterDeclaration, ParameterType } from './config.ts';
 import { expected, parseValue } from './values.ts';
 
-const TYPES = {
+const TYPES: Readonly<Record<ParameterType, ColumnType>> = {
   string: 'string',
   integer: 'integer',
   number: 'number',
   boolean: 'boolean',
   date: 'date',
+  timestamp: 'timestamp',
   'date-time': 'timestamp',
-} as const satisfies Record<string, ColumnType>;
+};
 
-export type ParameterType = keyof typeof TYPES;
-
-/** A parameter as `azud.yaml` declares it. */
-export interface ParameterDeclaration {
-  readonly type: ParameterType;
-  /** string: a regular expression that some part of the value matches. */
-  readonly pattern?: string;
-  readonly enum?: readonly (string | number | boolean)[];
-  /** integer and number. */
-  readonly minimum?: number;
-  readonly maximum?: number;
-  /** string: characters. */
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly required?: boolean;
-  readonly default?: string | number | boolean;
-}
+type Scalar = NonNullable<Value>;
 
 /** A parameter of an endpoint, checked. */
 export interface EndpointParameter {
@@ -39,46 +25,107 @@ export interface EndpointParameter {
   readonly fallback: Value;
   readonly declaration: ParameterDeclaration;
   /** The value of a text, or what it must be instead. */
-  readonly parse: (text: string) => { readonly value: Value } | { readonly expected: string };
+  readonly parse: (text: string) => Parsed;
+}
+
+type Parsed = { readonly value: Scalar } | { readonly expected: string };
+
+/** One thing a value must be. */
+interface Rule {
+  readonly holds: (value: Scalar, text: string) => boolean;
+  readonly expected: string;
 }
 
 /** Integers that SQL takes as a parameter: BIGINT. */
 const INT64_MAX = 2n ** 63n - 1n;
 
-/** Mistakes are pushed to `errors` with their path. */
+/** Mistakes are pushed to `errors` with their path, which begins with `at`. */
 export function compileParameter(at: string, declaration: ParameterDeclaration, errors: RowError[]): EndpointParameter {
-  const fail = (where: string, message: string) =>
-    errors.push({ path: at + where, code: rowCode('invalid-config'), message });
+  const fail = (key: string, message: string) =>
+    void errors.push({ path: `${at}/${key}`, code: rowCode('invalid-config'), message });
   const type: ColumnType | undefined = TYPES[declaration.type];
-  if (type === undefined) fail('/type', `must be one of ${Object.keys(TYPES).join(', ')}`);
-  for (const name of misplaced(declaration)) fail(`/${name}`, `means nothing for the type ${declaration.type}`);
-  const pattern = compilePattern(declaration.pattern);
-  if (pattern === null) fail('/pattern', 'is not a regular expression');
-  const parse = parser(type ?? 'string', declaration, pattern ?? undefined);
-  for (const value of declaration.enum ?? []) {
-    if (parseValue(type ?? 'string', String(value)) === undefined)
-      fail('/enum', `${value} is not ${expected(type ?? 'string')}`);
-  }
+  if (type === undefined) fail('type', `must be one of ${Object.keys(TYPES).join(', ')}`);
+  const rules = type === undefined ? [] : rulesOf(type, declaration, fail);
+  const parse = (text: string): Parsed => {
+    const value = parseValue(type ?? 'string', text) ?? null;
+    if (value === null) return { expected: expected(type ?? 'string') };
+    const broken = rules.find(({ holds }) => !holds(value, text));
+    return broken ? { expected: broken.expected } : { value };
+  };
+  const required = declaration.required ?? false;
   let fallback: Value = null;
-  if (declaration.default !== undefined) {
-    if (declaration.required) fail('/default', 'a required parameter has no default');
+  if (isGiven(declaration.default)) {
     const parsed = parse(String(declaration.default));
-    if ('expected' in parsed) fail('/default', `must be ${parsed.expected}`);
+    if (required) fail('default', 'means nothing: the parameter is required');
+    if ('expected' in parsed) fail('default', `must be ${parsed.expected}`);
     else fallback = parsed.value;
   }
-  return { type: type ?? 'string', required: declaration.required ?? false, fallback, declaration, parse };
+  return { type: type ?? 'string', required, fallback, declaration, parse };
 }
 
-function misplaced(declaration: ParameterDeclaration): readonly string[] {
-  const text = declaration.type === 'string';
-  const numeric = declaration.type === 'integer' || declaration.type === 'number';
-  const wrong = [...(text ? [] : ['pattern', 'minLength', 'maxLength']), ...(numeric ? [] : ['minimum', 'maximum'])];
-  return wrong.filter((name) => name in declaration);
+type Fail = (key: string, message: string) => void;
+
+function rulesOf(type: ColumnType, declaration: ParameterDeclaration, fail: Fail): readonly Rule[] {
+  const integer: Rule = { holds: (value) => isInt64(value as number | bigint), expected: 'a whole number of 64 bits' };
+  return [
+    ...(type === 'integer' ? [integer] : []),
+    ...boundRules(type, declaration, fail),
+    ...textRules(type, declaration, fail),
+  ];
 }
 
-/** Undefined without a pattern, null when it is none. */
-function compilePattern(pattern: string | undefined): RegExp | undefined | null {
-  if (pattern === undefined) return undefined;
+function boundRules(type: ColumnType, { enum: values, minimum, maximum }: ParameterDeclaration, fail: Fail): Rule[] {
+  const rules: Rule[] = [];
+  const literal = (key: string, written: unknown): Scalar | null => {
+    const value = parseValue(type, String(written)) ?? null;
+    if (value === null) fail(key, `must be ${expected(type)}`);
+    return value;
+  };
+  if (isGiven(values)) {
+    const allowed = new Set(values.map((written) => literal('enum', written)));
+    rules.push({ holds: (value) => allowed.has(value), expected: `one of ${values.join(', ')}` });
+  }
+  const ordered = type !== 'string' && type !== 'boolean';
+  for (const [key, written] of Object.entries({ minimum, maximum })) {
+    if (!isGiven(written)) continue;
+    if (!ordered) fail(key, `means nothing for the type ${type}`);
+    const bound = ordered ? literal(key, written) : null;
+    if (bound === null) continue;
+    const least = key === 'minimum';
+    rules.push({
+      holds: (value) => (least ? sortable(value) >= sortable(bound) : sortable(value) <= sortable(bound)),
+      expected: `at ${least ? 'least' : 'most'} ${bound}`,
+    });
+  }
+  return rules;
+}
+
+function textRules(type: ColumnType, declaration: ParameterDeclaration, fail: Fail): Rule[] {
+  const { pattern, minLength, maxLength } = declaration;
+  const rules: Rule[] = [];
+  for (const [key, given] of Object.entries({ pattern, minLength, maxLength })) {
+    if (isGiven(given) && type !== 'string') fail(key, `means nothing for the type ${type}`);
+  }
+  if (isGiven(minLength)) {
+    rules.push({ holds: (_, text) => [...text].length >= minLength, expected: `at least ${minLength} characters` });
+  }
+  if (isGiven(maxLength)) {
+    rules.push({ holds: (_, text) => [...text].length <= maxLength, expected: `at most ${maxLength} characters` });
+  }
+  if (isGiven(pattern)) {
+    const compiled = compilePattern(pattern);
+    if (compiled) rules.push({ holds: (_, text) => compiled.test(text), expected: `text that matches ${pattern}` });
+    else fail('pattern', 'is not a regular expression');
+  }
+  return rules;
+}
+
+function isGiven<T>(value: T): value is NonNullable<T> {
+  return value !== null && value !== undefined;
+}
+
+/** Null when it is none. */
+function compilePattern(pattern: string): RegExp | null {
   try {
     return new RegExp(pattern, 'u');
   } catch {
@@ -86,29 +133,11 @@ function compilePattern(pattern: string | undefined): RegExp | undefined | null 
   }
 }
 
-function parser(
-  type: ColumnType,
-  declaration: ParameterDeclaration,
-  pattern: RegExp | undefined,
-): EndpointParameter['parse'] {
-  const { minimum, maximum, minLength, maxLength } = declaration;
-  const allowed = declaration.enum && new Set(declaration.enum.map((value) => parseValue(type, String(value))));
-  return (text) => {
-    const value = parseValue(type, text);
-    if (value === undefined) return { expected: expected(type) };
-    if (type === 'integer' && !fitsInt64(BigInt(value as number | bigint)))
-      return { expected: 'a whole number of 64 bits' };
-    if (allowed && !allowed.has(value)) return { expected: `one of ${[...allowed].join(', ')}` };
-    if (minimum !== undefined && Number(value) < minimum) return { expected: `at least ${minimum}` };
-    if (maximum !== undefined && Number(value) > maximum) return { expected: `at most ${maximum}` };
-    const length = minLength === undefined && maxLength === undefined ? 0 : [...text].length;
-    if (minLength !== undefined && length < minLength) return { expected: `at least ${minLength} characters` };
-    if (maxLength !== undefined && length > maxLength) return { expected: `at most ${maxLength} characters` };
-    if (pattern && !pattern.test(text)) return { expected: `text that matches ${pattern.source}` };
-    return { value };
-  };
+/** Times sort as text once the `Z` is gone: with it, a time with microseconds would sort before the same without. */
+function sortable(value: Scalar): Scalar {
+  return typeof value === 'string' ? value.replace(/Z$/, '') : value;
 }
 
-function fitsInt64(value: bigint): boolean {
+function isInt64(value: number | bigint): boolean {
   return value <= INT64_MAX && value >= -INT64_MAX - 1n;
 }

@@ -3,23 +3,10 @@ import { rowCode } from '../error/catalogue.ts';
 import { DATASET_NAME } from '../event/dataset.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { QUERY_LIMITS } from '../limits.ts';
-import { compileParameter, type EndpointParameter, type ParameterDeclaration } from './endpoint-parameter.ts';
+import type { EndpointDeclaration, EndpointShape } from './config.ts';
+import { compileParameter, type EndpointParameter } from './endpoint-parameter.ts';
 import { FORM_PARAMETERS } from './format/negotiation.ts';
 import { sqlNames } from './sql-names.ts';
-
-/** An endpoint as `azud.yaml` declares it. */
-export interface EndpointDeclaration {
-  /** `/v1/endpoints/{name}` when absent. */
-  readonly path?: string;
-  readonly params?: Readonly<Record<string, ParameterDeclaration>>;
-  readonly sql: string;
-  /** How long a result is kept, ms; absent or 0: not at all. */
-  readonly cacheMs?: number;
-  readonly shape?: EndpointShape;
-}
-
-/** `row`: the first row bare, 404 when there is none. */
-export type EndpointShape = 'rows' | 'row';
 
 /** A named, parameterised SQL query, checked. */
 export interface Endpoint {
@@ -35,14 +22,13 @@ export interface Endpoint {
  * All endpoints of a configuration, by name.
  * @throws AzudError `invalid-config` with every mistake and its path, `/endpoints/{name}/…`
  */
-export function compileEndpoints(
-  declarations: Readonly<Record<string, EndpointDeclaration>>,
-): ReadonlyMap<string, Endpoint> {
+export function compileEndpoints(declarations: readonly EndpointDeclaration[]): ReadonlyMap<string, Endpoint> {
   const errors: RowError[] = [];
   const endpoints = new Map<string, Endpoint>();
   const paths = new Map<string, string>();
-  for (const [name, declaration] of Object.entries(declarations)) {
-    const endpoint = compileEndpoint(name, declaration, errors);
+  for (const declaration of declarations) {
+    const { name } = declaration;
+    const endpoint = compileEndpoint(declaration, errors);
     endpoints.set(name, endpoint);
     const other = paths.get(endpoint.path);
     if (other !== undefined) report(errors, `/endpoints/${name}/path`, `is the path of ${other} already`);
@@ -56,18 +42,19 @@ export function compileEndpoints(
   return endpoints;
 }
 
-export function report(errors: RowError[], path: string, message: string): void {
+function report(errors: RowError[], path: string, message: string): void {
   errors.push({ path, code: rowCode('invalid-config'), message });
 }
 
-function compileEndpoint(name: string, declaration: EndpointDeclaration, errors: RowError[]): Endpoint {
+function compileEndpoint(declaration: EndpointDeclaration, errors: RowError[]): Endpoint {
+  const { name, sql, params } = declaration;
   const at = `/endpoints/${name}`;
-  const { sql, path = `/v1/endpoints/${name}`, params = {}, cacheMs = 0, shape = 'rows' } = declaration;
+  const path = declaration.path ?? `/v1/endpoints/${name}`;
   if (!DATASET_NAME.test(name)) report(errors, at, 'must be a name that matches ^[a-z][a-z0-9_]{0,62}$');
-  if (!/^\/[\w\-./]*$/.test(path) || path.includes('//'))
-    report(errors, `${at}/path`, 'must be a path such as /v1/delays');
+  if (!/^(?:\/[\w\-.{}]+)+$/.test(path))
+    report(errors, `${at}/path`, 'must be a path such as /v1/delays or /data/{id}');
   const compiled = new Map(
-    Object.entries(params).map(([param, its]) => [param, compileParameter(`${at}/params/${param}`, its, errors)]),
+    Object.entries(params ?? {}).map(([param, its]) => [param, compileParameter(`${at}/params/${param}`, its, errors)]),
   );
   for (const param of compiled.keys()) {
     if (!/^[A-Za-z_]\w{0,62}$/.test(param)) report(errors, `${at}/params/${param}`, 'must be letters, digits and _');
@@ -75,7 +62,10 @@ function compileEndpoint(name: string, declaration: EndpointDeclaration, errors:
       report(errors, `${at}/params/${param}`, 'is taken: it chooses the form of the answer');
   }
   checkSql(at, sql, compiled, errors);
-  return { name, path, params: compiled, sql, cacheMs, shape };
+  for (const [, param = ''] of path.matchAll(/\{(.*?)\}/g)) {
+    if (!compiled.has(param)) report(errors, `${at}/path`, `holds {${param}}, which params does not declare`);
+  }
+  return { name, path, params: compiled, sql, cacheMs: declaration.cacheMs ?? 0, shape: declaration.shape ?? 'rows' };
 }
 
 function checkSql(at: string, sql: string, params: ReadonlyMap<string, unknown>, errors: RowError[]): void {
