@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Client, clientOf, ndjson } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { ORDERS_CONFIG } from '../support/orders.ts';
+import { type System, startSystem } from '../support/system.ts';
+
+let system: System;
+let client: Client;
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'azud-once-'));
+  system = await startSystem({ config: ORDERS_CONFIG });
+  client = clientOf(system.url);
+});
+after(async () => {
+  await system.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function countsOf(dataset: string): Promise<Record<string, unknown>> {
+  const { json } = await client.get('/v1/conservation');
+  return json.datasets.find((each: { dataset: string }) => each.dataset === dataset);
+}
+
+/** `azud send` as a user runs it. Resolves with its exit code. */
+function send(dataset: string, file: string): Promise<{ code: number | null; output: string }> {
+  const main = join(import.meta.dirname, '../../src/main.ts');
+  const child = spawn(process.execPath, [main, 'send', dataset, file, '--url', system.url], {
+    env: { ...process.env, XDG_STATE_HOME: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  return new Promise((resolve) => child.on('exit', (code) => resolve({ code, output })));
+}
+
+test('the same request with the same Idempotency-Key, 200 times at once and after a restart, is stored once', async () => {
+  const key = { 'idempotency-key': 'order-17' };
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, () => client.post('/v1/events/orders', { n: 17 }, key)),
+  );
+  assert.ok(answers.every(({ status }) => status === 202));
+  const ids = new Set(answers.map(({ json }) => json.transaction_id));
+  assert.equal(ids.size, 1);
+  await system.restart();
+  client = clientOf(system.url);
+  const again = await client.post('/v1/events/orders?wait=stored', { n: 17 }, key);
+  assert.ok(ids.has(again.json.transaction_id));
+  assert.equal((await client.get('/v1/datasets/orders')).json.rows, 1);
+  assert.deepEqual(await countsOf('orders'), {
+    dataset: 'orders',
+    accepted: 201,
+    stored: 1,
+    duplicate: 200,
+    dead: 0,
+    in_flight: 0,
+    balanced: true,
+  });
+});
+
+for (const role of ['intake', 'analytics'] as const) {
+  test(`kill -9 of ${role} in the middle of azud send, then send again: every event once, none missing`, async () => {
+    const before = (await countsOf('orders')).stored as number;
+    const total = 60_000;
+    const file = join(folder, `${role}.ndjson`);
+    await writeFile(file, ndjson(Array.from({ length: total }, (_, n) => ({ n, customer: `killed-${role}` }))));
+    const sending = send('orders', file);
+    await eventually(async () => {
+      const count = await countsOf('orders').catch(() => null);
+      assert.ok(count && (count.accepted as number) > 201 + before);
+    });
+    await system.kill(role, 'SIGKILL');
+    const first = await sending;
+    assert.equal(first.code, 0, first.output);
+    const second = await send('orders', file);
+    assert.equal(second.code, 0, second.output);
+    await eventually(async () => {
+      const counts = await countsOf('orders');
+      assert.equal(counts.balanced, true);
+      assert.equal(counts.in_flight, 0);
+      assert.equal(counts.stored, before + total);
+    });
+    const rows = await client.get(`/v1/endpoints/orders_by_customer?customer=killed-${role}`);
+    assert.equal(rows.json.data[0].orders, total);
+  });
+}
+
+test('client ids make a regrouped retry harmless', async () => {
+  const parcels = Array.from({ length: 100 }, (_, n) => ({ id: `p-${n}`, n }));
+  const headers = { 'content-type': 'application/x-ndjson' };
+  await client.post('/v1/events/parcels', ndjson(parcels), headers);
+  await client.post('/v1/events/parcels', ndjson(parcels.slice(50)), headers);
+  const last = await client.post('/v1/events/parcels?wait=stored', parcels.slice(0, 60));
+  assert.equal(last.json.counts.duplicate, 60);
+  assert.equal((await client.get('/v1/datasets/parcels')).json.rows, 100);
+});
