@@ -10,6 +10,12 @@ import { readEscapes } from './string.ts';
 /** Key id where there is none: the table is full, or the key is too long to be kept. */
 const NO_KEY = -1;
 
+export interface ScannerOptions {
+  /** Top-level keys that begin with `_` are a fault; true unless told otherwise. */
+  readonly reservesUnderscore?: boolean;
+  readonly depthMax?: number;
+}
+
 /**
  * A strict JSON scanner over bytes that are known to be UTF-8. It accepts what `JSON.parse` accepts, less what two
  * readers could understand differently or no store could keep: keys twice, halves of surrogate pairs, numbers out of
@@ -48,8 +54,8 @@ export class JsonScanner {
   #keyEnd = 0;
   #topKey = NO_KEY;
 
-  /** `reservesUnderscore`: top-level keys that begin with `_` are a fault. */
-  constructor(declared: readonly string[], { reservesUnderscore = true, depthMax = JSON_LIMITS.depthMax } = {}) {
+  constructor(declared: readonly string[], options: ScannerOptions = {}) {
+    const { reservesUnderscore = true, depthMax = JSON_LIMITS.depthMax } = options;
     this.#keys = new KeyTable(declared);
     this.#reservesUnderscore = reservesUnderscore;
     this.#depthMax = depthMax;
@@ -125,6 +131,7 @@ export class JsonScanner {
     }
     for (;;) {
       const key = this.#key(i, slot);
+      if (depth === 1) this.#topKey = key;
       if (key !== NO_KEY) {
         if (stamps[key] === serial) this.#report('duplicate-key', `the key stands twice`, i, key);
         stamps[key] = serial;
@@ -136,7 +143,6 @@ export class JsonScanner {
       if (bytes[i] !== BYTE.COLON || i >= this.#end) throw this.#unexpected(i, 'a colon');
       i++;
       if ((bytes[i] as number) <= BYTE.SPACE) i = this.#skip(i);
-      if (depth === 1) this.#topKey = key;
       const start = i;
       i = this.#value(i, depth, key);
       if (depth === 1) this.#noteTop(key, start, i);

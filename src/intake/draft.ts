@@ -1,0 +1,164 @@
+import { AzudError, type RowError } from '../error/azud-error.ts';
+import type { Batch, Message } from '../event/batch.ts';
+import { encodeBatch } from '../event/codec.ts';
+import { deadLetterId, keyedEventId, keyedTransactionId, uuidV7 } from '../event/ids.ts';
+import { codeOf, type Validator } from '../event/validator.ts';
+import type { INTAKE_LIMITS } from '../limits.ts';
+import { Lines } from './lines.ts';
+
+export interface DraftOptions {
+  /** Null when the events choose their datasets. */
+  readonly dataset: string | null;
+  readonly idempotencyKey: string | null;
+  readonly strict: boolean;
+  /** ms since the epoch. */
+  readonly now: number;
+  readonly limits: Pick<typeof INTAKE_LIMITS, 'batchEventsMax' | 'errorsListedMax'>;
+}
+
+/** One refused row. */
+export interface Refusal {
+  readonly errors: readonly RowError[];
+  /** The bytes as the client sent them. */
+  readonly original: Buffer;
+  readonly eventId: string | null;
+}
+
+/** A transaction in the making: readers hand it the rows of a request one by one, in order. */
+export class Draft {
+  readonly transactionId: string;
+  readonly #options: DraftOptions;
+  readonly #lines = new Map<string, Lines>();
+  #errors: RowError[] = [];
+  #rows = 0;
+  #rejected = 0;
+  #objects = 0;
+  #firstRefused: readonly RowError[] = [];
+
+  constructor(options: DraftOptions) {
+    this.#options = options;
+    const { dataset, idempotencyKey, now } = options;
+    this.transactionId = idempotencyKey === null ? uuidV7(now) : keyedTransactionId(dataset ?? '', idempotencyKey);
+  }
+
+  /** Counts one more row. @throws AzudError `batch-too-large` */
+  #nextRow(): number {
+    const { batchEventsMax } = this.#options.limits;
+    if (this.#rows >= batchEventsMax) {
+      throw new AzudError('batch-too-large', `the request has more than ${batchEventsMax} events`);
+    }
+    this.#rows += 1;
+    return this.#rows;
+  }
+
+  /**
+   * The event that `validator` read last, in these bytes of `body`: accepted, or refused with its errors. `clean`: there is
+   * no line break in them. `clientId` takes the place of the id in the event, but not of the dataset's own pointer.
+   * @throws AzudError `batch-too-large`, `too-large`
+   */
+  take(validator: Validator, bytes: EventBytes, clientId: string | null = null): void {
+    const { errors } = validator;
+    const eventId = validator.eventId ?? clientId;
+    if (errors.length > 0) {
+      const original = bytes.body.subarray(bytes.from, bytes.to);
+      this.refuse(validator.dataset.name, { errors, original, eventId });
+      return;
+    }
+    const row = this.#nextRow();
+    this.#objects += 1;
+    const { idempotencyKey } = this.#options;
+    const { name } = validator.dataset;
+    const id = eventId ?? (idempotencyKey === null ? null : keyedEventId(name, idempotencyKey, row));
+    this.#linesOf(name).add(bytes, { id, row, extras: validator.extras });
+  }
+
+  /** A row that is no event of the dataset. @throws AzudError `batch-too-large`, `too-large`, `line-too-long` */
+  refuse(dataset: string, { errors, original, eventId }: Refusal): void {
+    const row = this.#nextRow();
+    const [first] = errors;
+    if (!first) throw new TypeError('a refused row has an error');
+    const code = codeOf(first);
+    // A dead letter must travel through the broker as the event would have: what is too large for it is nobody's.
+    if (code === 'too-large') throw new AzudError(code, `row ${row}: ${first.message}`);
+    if (code !== 'not-an-event') this.#objects += 1;
+    this.#rejected += 1;
+    if (this.#rejected === 1) this.#firstRefused = errors;
+    const room = this.#options.limits.errorsListedMax - this.#errors.length;
+    for (const error of errors.slice(0, Math.max(0, room))) this.#errors.push({ row, ...error });
+    const { path, message } = first;
+    const id = deadLetterId(this.transactionId, row);
+    this.#linesOf(dataset).rejects.push({ id, row, code: first.code, message, path, original, eventId });
+  }
+
+  /**
+   * The messages to publish and the answer to give then.
+   * @throws AzudError the error of the one event, when there is but one and it was refused; `not-an-event`, `batch-rejected`
+   */
+  finish(): { readonly messages: readonly Message[]; readonly result: DraftResult } {
+    const errors = this.#errors;
+    const [first] = this.#firstRefused;
+    if (this.#rows === 0) throw new AzudError('not-an-event', 'the body holds no event');
+    if (first && this.#rows === 1) throw new AzudError(codeOf(first), first.message, { errors, path: first.path });
+    if (first && this.#objects === 0) throw new AzudError('not-an-event', 'no row is a JSON object', { errors });
+    if (first && this.#options.strict) {
+      throw new AzudError('batch-rejected', `${this.#rejected} of ${this.#rows} events do not fit; nothing was kept`, {
+        errors,
+      });
+    }
+    const messages = [...this.#lines].map(([dataset, lines]) => encodeBatch(this.#batch(dataset, lines)));
+    const [dataset = null] = this.#lines.keys();
+    return {
+      messages,
+      result: {
+        transactionId: this.transactionId,
+        dataset: this.#options.dataset ?? (this.#lines.size === 1 ? dataset : null),
+        accepted: this.#rows - this.#rejected,
+        rejected: this.#rejected,
+        errors,
+      },
+    };
+  }
+
+  #linesOf(dataset: string): Lines {
+    let lines = this.#lines.get(dataset);
+    if (!lines) {
+      lines = new Lines();
+      this.#lines.set(dataset, lines);
+    }
+    return lines;
+  }
+
+  #batch(dataset: string, lines: Lines): Batch {
+    return {
+      id: uuidV7(this.#options.now),
+      dataset,
+      transactionId: this.transactionId,
+      receivedAt: this.#options.now,
+      source: 'http',
+      count: lines.count,
+      lines: lines.toBuffer(),
+      ids: lines.ids,
+      rows: lines.rows,
+      extras: lines.extras,
+      rejects: lines.rejects,
+      replays: null,
+      discards: [],
+    };
+  }
+}
+
+export interface EventBytes {
+  readonly body: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /** No line break stands in the bytes. */
+  readonly clean: boolean;
+}
+
+export interface DraftResult {
+  readonly transactionId: string;
+  readonly dataset: string | null;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly errors: readonly RowError[];
+}

@@ -1,0 +1,135 @@
+import { AzudError, type RowError } from '../error/azud-error.ts';
+import type { Message } from '../event/batch.ts';
+import type { Dataset } from '../event/dataset.ts';
+import { idFault } from '../event/event-id.ts';
+import { skipSpace } from '../event/json/byte.ts';
+import { createValidator, type Validator } from '../event/validator.ts';
+import type { Clock } from '../lib/clock.ts';
+import { INTAKE_LIMITS } from '../limits.ts';
+import { CloudEvents } from './cloud-events.ts';
+import { readCsv } from './csv-body.ts';
+import { Draft } from './draft.ts';
+import { decodeBody } from './inflate.ts';
+import { readJson } from './json-body.ts';
+import { type Form, formOf, type Headers } from './media.ts';
+import { readNdjson } from './ndjson-body.ts';
+import { requireUtf8, withoutBom } from './utf8.ts';
+
+export interface IntakeOptions {
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  /** Resolves when each message is safe or has failed: `Broker.publish`. */
+  publish(messages: readonly Message[]): Promise<readonly Published[]>;
+  readonly clock: Clock;
+  /** Replace those of INTAKE_LIMITS in tests. */
+  readonly limits?: Partial<typeof INTAKE_LIMITS>;
+}
+
+/** What the broker answers for one message. */
+export type Published = { readonly position: unknown } | { readonly error: AzudError };
+
+export interface IntakeRequest {
+  /** Null: CloudEvents choose by their `type`. */
+  readonly dataset: string | null;
+  /** By lower-case name; `content-type`, `content-encoding`, `idempotency-key` and `ce-*` are read. */
+  readonly headers: Headers;
+  /** As it came over the wire. */
+  readonly body: Buffer;
+  /** All or nothing. */
+  readonly strict: boolean;
+  /** Asked for each dataset that CloudEvents choose; throws when the caller may not write to it. */
+  readonly allow?: (dataset: string) => void;
+}
+
+export interface IntakeResult {
+  readonly transactionId: string;
+  /** Null when the events went to several datasets. */
+  readonly dataset: string | null;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** The first of them; the counts are whole. */
+  readonly errors: readonly RowError[];
+}
+
+/** Takes the body of one request in: decodes, checks and stamps its events, and answers when they are safe. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #limits: typeof INTAKE_LIMITS;
+  readonly #validators = new Map<string, Validator>();
+  readonly #cloudEvents: CloudEvents;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#limits = { ...INTAKE_LIMITS, ...options.limits };
+    for (const [name, dataset] of options.datasets) this.#validators.set(name, createValidator(dataset));
+    this.#cloudEvents = new CloudEvents(this.#validators);
+  }
+
+  /**
+   * Resolves when every event is as safe as the broker promises, or kept as a dead letter as safely.
+   * @throws AzudError for a request of which nothing was kept: 400, 404, 413, 415 and 422 codes, and the broker's errors
+   */
+  async take(request: IntakeRequest): Promise<IntakeResult> {
+    const form = formOf(request.headers);
+    const idempotencyKey = readIdempotencyKey(request.headers);
+    const { dataset, strict } = request;
+    if (dataset !== null && !this.#validators.has(dataset)) throw unknownDataset(dataset);
+    const body = await this.#readBody(request);
+    const now = this.#options.clock.now();
+    const draft = new Draft({ dataset, idempotencyKey, strict, now, limits: this.#limits });
+    this.#read(form, body, { request, draft });
+    const { messages, result } = draft.finish();
+    for (const published of await this.#options.publish(messages)) {
+      if ('error' in published) throw published.error;
+    }
+    return result;
+  }
+
+  async #readBody({ body, headers }: IntakeRequest): Promise<Buffer> {
+    const { bodyBytesMax } = this.#limits;
+    if (body.length > bodyBytesMax) {
+      throw new AzudError('too-large', `the body has ${body.length} bytes, at most ${bodyBytesMax} are taken`);
+    }
+    if (body.length === 0) throw new AzudError('empty-body', 'the body is empty');
+    const decoded = withoutBom(await decodeBody(body, headers['content-encoding'], this.#limits));
+    if (skipSpace(decoded, 0, decoded.length) === decoded.length) {
+      throw new AzudError('empty-body', 'the body holds only white space');
+    }
+    return decoded;
+  }
+
+  #read(form: Form, body: Buffer, { request, draft }: { request: IntakeRequest; draft: Draft }): void {
+    const { dataset } = request;
+    // The lines of NDJSON stand alone, in their encoding too.
+    if (form !== 'ndjson') requireUtf8(body);
+    if (form === 'json') readJson(body, this.#validatorOf(dataset), draft);
+    else if (form === 'ndjson') readNdjson(body, this.#validatorOf(dataset), draft);
+    else if (form === 'csv') readCsv(body, this.#validatorOf(dataset), draft);
+    else this.#cloudEvents.read(form, body, { ...request, draft });
+  }
+
+  #validatorOf(dataset: string | null): Validator {
+    if (dataset === null) {
+      const hint = 'Send CloudEvents here, or name the dataset: POST /v1/events/{dataset}.';
+      throw new AzudError('unsupported-media-type', 'only CloudEvents can choose their dataset', { hint });
+    }
+    const validator = this.#validators.get(dataset);
+    if (!validator) throw unknownDataset(dataset);
+    return validator;
+  }
+}
+
+function unknownDataset(dataset: string): AzudError {
+  return new AzudError('dataset-not-found', `there is no dataset ${JSON.stringify(dataset.slice(0, 80))}`);
+}
+
+/** Visible ASCII, so that it is the same bytes for every client and proxy. */
+function readIdempotencyKey(headers: Headers): string | null {
+  const key = headers['idempotency-key'];
+  if (key === undefined) return null;
+  const fault = typeof key !== 'string' ? 'is given more than once' : idFault(key);
+  if (fault) throw new AzudError('invalid-header', `the Idempotency-Key ${fault}`);
+  if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
+    throw new AzudError('invalid-header', 'the Idempotency-Key must be visible ASCII without spaces');
+  }
+  return key;
+}

@@ -1,0 +1,58 @@
+import { AzudError } from '../error/azud-error.ts';
+
+/** Request headers by lower-case name. */
+export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** How the events lie in the body. */
+export type Form = 'json' | 'ndjson' | 'csv' | 'cloudevent' | 'cloudevent-batch' | 'cloudevent-binary';
+
+const FORMS: Readonly<Record<string, Form>> = {
+  'application/json': 'json',
+  'application/x-ndjson': 'ndjson',
+  'text/csv': 'csv',
+  'application/cloudevents+json': 'cloudevent',
+  'application/cloudevents-batch+json': 'cloudevent-batch',
+};
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const MEDIA_TYPE = new RegExp(`^\\s*(${TOKEN}/${TOKEN})\\s*((?:;\\s*${TOKEN}=(?:${TOKEN}|"[^"\\\\]*")\\s*)*);?\\s*$`);
+const CHARSET = new RegExp(`;\\s*charset=(${TOKEN}|"[^"\\\\]*")`, 'gi');
+const BINARY_MARKS = ['ce-specversion', 'ce-id', 'ce-source', 'ce-type'];
+
+/** @throws AzudError `unsupported-media-type`, `unsupported-charset` */
+export function formOf(headers: Headers): Form {
+  const type = mediaType(headers['content-type']);
+  if (
+    isJson(type) &&
+    !type.startsWith('application/cloudevents') &&
+    BINARY_MARKS.some((mark) => headers[mark] !== undefined)
+  ) {
+    return 'cloudevent-binary';
+  }
+  const form = Object.hasOwn(FORMS, type) ? FORMS[type] : undefined;
+  if (form === undefined) throw unsupported(type);
+  return form;
+}
+
+/** `application/json` and everything `…+json`. */
+export function isJson(type: string): boolean {
+  return type === 'application/json' || type.endsWith('+json');
+}
+
+/** One media type, in lower case, whose charset is UTF-8 if it names one. */
+export function mediaType(header: Headers[string]): string {
+  if (header === undefined) throw new AzudError('unsupported-media-type', 'the Content-Type header is missing');
+  const parts = typeof header === 'string' ? MEDIA_TYPE.exec(header) : null;
+  if (!parts) throw unsupported(String(header));
+  for (const [, charset] of (parts[2] ?? '').matchAll(CHARSET)) {
+    const name = (charset ?? '').replaceAll('"', '').toLowerCase();
+    if (name !== 'utf-8' && name !== 'utf8') {
+      throw new AzudError('unsupported-charset', `the charset ${name.slice(0, 40)} is not taken, only utf-8`);
+    }
+  }
+  return (parts[1] ?? '').toLowerCase();
+}
+
+function unsupported(type: string): AzudError {
+  return new AzudError('unsupported-media-type', `the content type ${type.slice(0, 80)} is not taken`);
+}
