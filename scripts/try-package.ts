@@ -44,7 +44,10 @@ function walkCommands(): void {
 function refuseOldNode(): void {
   const own = (process.env.PATH ?? '').split(delimiter).map((place) => join(place, 'node'));
   const old = own.filter((node) => existsSync(node)).find((node) => Number(version(node).split('.')[0]) < 22);
-  if (old === undefined) return say('no old Node here to try the refusal with');
+  if (old === undefined) {
+    say('no old Node here to try the refusal with');
+    return;
+  }
   const { status, stderr } = spawnSync(old, [bin, '--version'], { encoding: 'utf8' });
   assert.equal(status, 2);
   assert.match(stderr, /^azud needs Node 22\.18 or newer; this is v\d+/);
