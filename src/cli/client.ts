@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AzudError, messageOf, type RowError } from '../error/azud-error.ts';
 import { CATALOGUE, type ErrorCode } from '../error/catalogue.ts';
+import type { Clock } from '../lib/clock.ts';
 import { usage } from './arguments.ts';
 import type { Invocation, World } from './command.ts';
 
@@ -19,10 +20,12 @@ const DEFAULT_URL = 'http://127.0.0.1:8080';
 export class Client {
   readonly url: string;
   readonly #token: string | null;
+  readonly #clock: Clock;
 
-  constructor(url: string, token: string | null) {
+  constructor(url: string, { token, clock }: { readonly token: string | null; readonly clock: Clock }) {
     this.url = url.replace(/\/+$/, '');
     this.#token = token;
+    this.#clock = clock;
   }
 
   /** @throws AzudError `not-connected`; else the problem that the server answered, of the same code */
@@ -41,7 +44,7 @@ export class Client {
     } catch (error) {
       throw new AzudError('not-connected', `${this.url} cannot be reached: ${causeOf(error)}`, { cause: error });
     }
-    if (!response.ok) throw await problemOf(response);
+    if (!response.ok) throw await problemOf(response, this.#clock.now());
     return response;
   }
 
@@ -59,15 +62,13 @@ export class Client {
 }
 
 /** From flags, then the environment, then the default. @throws AzudError `invalid-usage` */
-export function clientOf({ values }: Invocation, { env, folder }: World): Client {
+export function clientOf({ values }: Invocation, { env, folder, clock }: World): Client {
   const url = values.url ?? env.AZUD_URL ?? DEFAULT_URL;
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw usage(`--url takes an address like ${DEFAULT_URL}; got "${url}"`);
   const file = values['token-file'] ?? (values.token === undefined ? env.AZUD_TOKEN_FILE : undefined);
-  return new Client(
-    url,
-    file === undefined ? (values.token ?? env.AZUD_TOKEN ?? null) : readToken(resolve(folder, file)),
-  );
+  const token = file === undefined ? (values.token ?? env.AZUD_TOKEN ?? null) : readToken(resolve(folder, file));
+  return new Client(url, { token, clock });
 }
 
 function readToken(file: string): string {
@@ -86,10 +87,10 @@ interface Problem {
   readonly errors?: unknown;
 }
 
-async function problemOf(response: Response): Promise<AzudError> {
+async function problemOf(response: Response, nowMs: number): Promise<AzudError> {
   const text = await response.text().catch(() => '');
   const problem = parseProblem(text);
-  const seconds = retryAfterSeconds(response.headers.get('retry-after'));
+  const seconds = retryAfterSeconds(response.headers.get('retry-after'), nowMs);
   const detail = problem.detail ?? problem.title ?? `${response.status} ${response.statusText}`;
   return new AzudError(codeOf(problem.code, response.status), String(detail), {
     ...(typeof problem.hint === 'string' && { hint: problem.hint }),
@@ -119,11 +120,11 @@ function codeOf(code: unknown, status: number): ErrorCode {
 }
 
 /** Seconds from either form of the header. */
-function retryAfterSeconds(header: string | null): number | null {
+function retryAfterSeconds(header: string | null, nowMs: number): number | null {
   if (header === null) return null;
   if (/^\d+(\.\d+)?$/.test(header)) return Number(header);
   const at = Date.parse(header);
-  return Number.isNaN(at) ? null : Math.max(0, (at - Date.now()) / 1_000);
+  return Number.isNaN(at) ? null : Math.max(0, (at - nowMs) / 1_000);
 }
 
 /** fetch hides the reason one level down. */

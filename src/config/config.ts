@@ -18,7 +18,7 @@ export interface Config {
   /** By name, in the order of the file. */
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly routes: readonly RouteConfig[];
-  /** In the order of the file. */
+  /** In the order of the file; they compile. */
   readonly endpoints: readonly EndpointDeclaration[];
   readonly log: { readonly level: LogLevel };
   /** What is odd but not wrong, e.g. an unknown AZUD_ variable; said once at start. */

@@ -16,14 +16,14 @@ export class SourceDocument {
   readonly file: string;
   readonly #document: Document.Parsed;
   readonly #lines = new LineCounter();
+  readonly #text: string;
 
   constructor(file: string, text: string) {
     this.file = file;
+    this.#text = text;
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
-      // Without it, 9007199254740993 in a schema would silently become …992.
-      intAsBigInt: false,
       version: '1.2',
     });
   }
@@ -33,14 +33,16 @@ export class SourceDocument {
     return this.#document.contents;
   }
 
-  /** What the YAML parser itself found wrong. */
+  /** What the YAML parser itself found wrong. Of broken syntax only the first: the rest is its echo. */
   syntaxMistakes(): Mistake[] {
-    return this.#document.errors.map((error) => ({
-      code: 'invalid-config',
-      place: this.#placeAt(error.pos[0]),
-      path: [],
-      message: wordsOf(error.code, error.message),
-    }));
+    const { errors } = this.#document;
+    const broken = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+    return errors
+      .filter((error) => error.code === 'DUPLICATE_KEY' || error === broken)
+      .map(({ code, message, pos }) => {
+        const place = this.#placeAt(pos[0]);
+        return { code: 'invalid-config', place, path: [], message: this.#words({ code, message, place }) };
+      });
   }
 
   /** False when nothing below the syntax can be trusted. A key that stands twice leaves the rest readable. */
@@ -73,6 +75,13 @@ export class SourceDocument {
       node = this.resolve(entry.value);
     }
     return { node, nearest: node ?? nearest };
+  }
+
+  #words({ code, message, place }: { code: string; message: string; place: Place }): string {
+    if (code === 'DUPLICATE_KEY') return 'this key stands twice in one map; keep one';
+    if (code === 'TAB_AS_INDENT') return 'a tab stands in the indentation; YAML takes spaces only';
+    const variable = this.#text.split('\n')[(place.line ?? 1) - 1]?.includes('$' + '{');
+    return `is not YAML: ${message}${variable ? '; inside { } put a variable in quotes' : ''}`;
   }
 
   #placeAt(offset: number): Place {
@@ -123,10 +132,4 @@ function childOf(node: Node, key: string): Entry | null {
     return value === undefined ? null : { name: key, key: null, value };
   }
   return entriesOf(node).find((entry) => entry.name === key) ?? null;
-}
-
-function wordsOf(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this key stands twice in one map; keep one';
-  if (code === 'TAB_AS_INDENT') return 'a tab stands in the indentation; YAML takes spaces only';
-  return `is not YAML: ${message}`;
 }

@@ -4,6 +4,7 @@ import { AzudError, messageOf } from '../error/azud-error.ts';
 import type { Dataset } from '../event/dataset.ts';
 import { compileDataset } from '../event/validator.ts';
 import type { EndpointDeclaration } from '../query/config.ts';
+import { compileEndpoints } from '../query/endpoint.ts';
 import type { Config } from './config.ts';
 import { SourceDocument } from './document.ts';
 import { configError, type Mistake } from './mistake.ts';
@@ -39,9 +40,10 @@ export async function loadConfig({ path, env, flags = {}, allowMissing = false }
   const declared = reader.readPartly(SETTINGS) as Partly<Declared>;
   checkRules(declared, (at, message) => reader.wrong(at, message));
   const datasets = compileDatasets(declared, reader, file);
+  const endpoints = endpointsOf(declared, reader);
   const mistakes: Mistake[] = [...syntax, ...overrides.mistakes, ...reader.mistakes, ...unsafe(declared, document)];
   if (mistakes.length > 0) throw configError(file, mistakes);
-  return deepFreeze(assemble(declared as Declared, { file, datasets, warnings: overrides.warnings }));
+  return deepFreeze(assemble(declared as Declared, { file, datasets, endpoints, warnings: overrides.warnings }));
 }
 
 async function readText(file: string, allowMissing: boolean): Promise<string> {
@@ -66,8 +68,8 @@ function compileDatasets(declared: Partly<Declared>, reader: SettingReader, file
   const references = new References();
   const datasets = new Map<string, Dataset>();
   for (const [name, partly] of declared.datasets ?? []) {
-    if (partly === undefined || Object.values(partly).includes(undefined)) continue;
-    const declaration = partly as NonNullable<ReturnType<Declared['datasets']['get']>>;
+    if (partly?.schema === undefined) continue;
+    const declaration = withoutHoles(partly);
     const path = ['datasets', name];
     try {
       const schema = references.resolve(declaration.schema, file);
@@ -87,6 +89,13 @@ function compileDatasets(declared: Partly<Declared>, reader: SettingReader, file
 
 type DatasetSettings = NonNullable<ReturnType<Declared['datasets']['get']>>;
 
+/** What was told of already is left out, so that the rest is looked at too. */
+function withoutHoles(partly: Partly<DatasetSettings>): DatasetSettings {
+  const given = Object.fromEntries(Object.entries(partly).filter(([, value]) => value !== undefined));
+  const blank = { mode: 'append', key: null, event_id: null, time: null, retention: null, dedupe_window: 0 } as const;
+  return { ...blank, ...given } as DatasetSettings;
+}
+
 function datasetDeclaration(settings: DatasetSettings, schema: DatasetSettings['schema']) {
   return {
     schema,
@@ -97,6 +106,35 @@ function datasetDeclaration(settings: DatasetSettings, schema: DatasetSettings['
     retentionMs: settings.retention,
     dedupeWindowMs: settings.dedupe_window,
   };
+}
+
+type EndpointSettings = NonNullable<ReturnType<Declared['endpoints']['get']>>;
+
+/** Those without holes; what does not compile is told of. */
+function endpointsOf(declared: Partly<Declared>, reader: SettingReader): readonly EndpointDeclaration[] {
+  const declarations = [...(declared.endpoints ?? [])].flatMap(([name, endpoint]) =>
+    hasHole(endpoint) ? [] : [endpointDeclaration(name, endpoint as EndpointSettings)],
+  );
+  try {
+    compileEndpoints(declarations);
+  } catch (error) {
+    if (!(error instanceof AzudError)) throw error;
+    for (const { path, message } of error.errors) reader.wrong(keysOf(path), message);
+  }
+  return declarations;
+}
+
+function endpointDeclaration(name: string, settings: EndpointSettings): EndpointDeclaration {
+  const { path, description, params, sql, cache, shape } = settings;
+  // An empty list of values would allow none.
+  const given = [...params].map(([param, its]) => [param, { ...its, enum: its.enum.length > 0 ? its.enum : null }]);
+  return { name, path, description, params: Object.fromEntries(given), sql, cacheMs: cache, shape };
+}
+
+function hasHole(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (value instanceof Map) return [...value.values()].some(hasHole);
+  return value !== null && typeof value === 'object' && Object.values(value).some(hasHole);
 }
 
 function unsafe({ auth, server }: Partly<Declared>, document: SourceDocument): Mistake[] {
@@ -115,10 +153,11 @@ function unsafe({ auth, server }: Partly<Declared>, document: SourceDocument): M
 interface Extras {
   readonly file: string;
   readonly datasets: ReadonlyMap<string, Dataset>;
+  readonly endpoints: readonly EndpointDeclaration[];
   readonly warnings: readonly string[];
 }
 
-function assemble(declared: Declared, { file, datasets, warnings }: Extras): Config {
+function assemble(declared: Declared, { file, datasets, endpoints, warnings }: Extras): Config {
   return {
     file,
     version: 1,
@@ -138,22 +177,9 @@ function assemble(declared: Declared, { file, datasets, warnings }: Extras): Con
     store: declared.store,
     datasets,
     routes: declared.routes,
-    endpoints: [...declared.endpoints].map(([name, endpoint]) => endpointDeclaration(name, endpoint)),
+    endpoints,
     log: declared.log,
     warnings,
-  };
-}
-
-type EndpointSettings = NonNullable<ReturnType<Declared['endpoints']['get']>>;
-
-function endpointDeclaration(name: string, settings: EndpointSettings): EndpointDeclaration {
-  return {
-    name,
-    path: settings.path ?? `/v1/endpoints/${name}`,
-    params: Object.fromEntries(settings.params),
-    sql: settings.sql,
-    cacheMs: settings.cache,
-    shape: settings.shape,
   };
 }
 

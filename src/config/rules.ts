@@ -1,5 +1,4 @@
 import { didYouMean } from '../lib/nearest.ts';
-import type { Setting, ValueOf } from '../lib/setting.ts';
 import type { Declared } from './settings.ts';
 
 /** What was read, with holes where it was wrong. */
@@ -11,8 +10,6 @@ export type Partly<T> =
       : T extends object
         ? { readonly [K in keyof T]?: Partly<T[K]> | undefined }
         : T | undefined;
-
-export type PartlyOf<S extends Setting> = Partly<ValueOf<S>>;
 
 /** Tells of a mistake at a path. */
 export type Wrong = (path: readonly string[], message: string) => void;
@@ -31,7 +28,6 @@ export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
     if (route?.dataset === undefined || datasets.includes(route.dataset)) return;
     wrong(['routes', String(at), 'dataset'], unknownName('dataset', route.dataset, datasets));
   });
-  for (const [name, endpoint] of declared.endpoints ?? []) checkParameters(name, endpoint, wrong);
 }
 
 function checkTokens({ auth, datasets, endpoints }: Partly<Declared>, wrong: Wrong): void {
@@ -92,7 +88,6 @@ function checkPaths({ routes, endpoints }: Partly<Declared>, wrong: Wrong): void
 function checkOwn(url: string, path: readonly string[], wrong: Wrong): void {
   const [, first = ''] = url.split('/', 2);
   if (OWN_PATHS.includes(first) || url === '/') wrong(path, `${url} belongs to Azud itself; choose another path`);
-  if (/\{(?![a-z][a-z0-9_]*\})|(?<!\{[a-z0-9_]*)\}/.test(url)) wrong(path, `${url} has a brace that is no {parameter}`);
 }
 
 interface PathClaim {
@@ -106,37 +101,6 @@ function checkUnique({ seen, url, owner }: PathClaim, path: readonly string[], w
   const other = seen.get(shape);
   if (other !== undefined) wrong(path, `${url} is the path of ${other} already`);
   else seen.set(shape, owner);
-}
-
-type PartlyEndpoint = Partly<Declared['endpoints']> extends ReadonlyMap<string, infer E> ? E : never;
-
-/** Every `$name` in the SQL and `{name}` in the path is declared, and every declared one is used. */
-function checkParameters(name: string, endpoint: PartlyEndpoint, wrong: Wrong): void {
-  if (endpoint?.sql === undefined) return;
-  const declared = [...(endpoint.params?.keys() ?? [])];
-  const inSql = placeholders(endpoint.sql);
-  const inPath = [...(endpoint.path ?? '').matchAll(/\{([^}]*)\}/g)].map(([, param = '']) => param);
-  for (const param of inSql) {
-    if (!declared.includes(param)) {
-      wrong(['endpoints', name, 'sql'], `$${param} is not among params${didYouMean(param, declared)}`);
-    }
-  }
-  for (const param of inPath) {
-    if (!declared.includes(param)) {
-      wrong(['endpoints', name, 'path'], `{${param}} is not among params${didYouMean(param, declared)}`);
-    }
-  }
-  for (const param of declared) {
-    if (!inSql.has(param)) {
-      wrong(['endpoints', name, 'params', param], `the SQL does not use it; write $${param} in it, or take it out`);
-    }
-  }
-}
-
-/** The `$name` placeholders of a query, those inside literals, quoted names and comments left out. */
-function placeholders(sql: string): Set<string> {
-  const code = sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
-  return new Set([...code.matchAll(/\$([A-Za-z_][A-Za-z0-9_]*)/g)].map(([, param = '']) => param));
 }
 
 function unknownName(noun: string, name: string, known: readonly string[]): string {

@@ -146,22 +146,29 @@ const route = object(
   { description: 'One extra intake path.' },
 );
 
+function characters(description: string) {
+  return integer({ description, minimum: 0, maximum: 8_192, default: null });
+}
+
 const parameter = object(
   {
-    type: oneOf(['string', 'integer', 'number', 'boolean', 'date', 'timestamp'], {
+    type: oneOf(['string', 'integer', 'number', 'boolean', 'date', 'timestamp', 'date-time'], {
       description: 'How the value is read and bound.',
       default: 'string',
     }),
+    description: string({ description: 'Shown in /docs.', default: null }),
     required: boolean({ description: 'Whether a request without it is refused.', default: false }),
-    default: scalar({ description: 'Value when the request does not give one.', default: null, example: '10' }),
+    default: scalar({ description: 'Value when the request gives none.', default: null, example: '10' }),
+    enum: list(scalar({ description: 'One value.' }), { description: 'The values allowed.', example: '[LAS, ATL]' }),
     pattern: string({
-      description: 'Regular expression that a string must match.',
+      description: 'Regular expression that some part of a string must match.',
       default: null,
       example: '"^[A-Z]{3}$"',
     }),
+    minLength: characters('Least characters of a string.'),
+    maxLength: characters('Most characters of a string.'),
     minimum: scalar({ description: 'Least value allowed.', default: null, example: '1' }),
     maximum: scalar({ description: 'Greatest value allowed.', default: null, example: '1000' }),
-    description: string({ description: 'Shown in /docs.', default: null }),
   },
   { description: 'One parameter.' },
 );

@@ -37,7 +37,7 @@ export const ROOMS: readonly Room[] = [
     holds: /^store\/[^/]+\//,
     mayImport: [...GROUND, 'store/*.ts', 'store/sql/', 'broker/driver.ts'],
   },
-  { name: 'config', holds: /^config\//, mayImport: [...GROUND, '**/config.ts'] },
+  { name: 'config', holds: /^config\//, mayImport: [...GROUND, '**/config.ts', 'query/endpoint.ts'] },
   { name: 'intake', holds: /^intake\//, mayImport: FLOW },
   { name: 'loader', holds: /^loader\//, mayImport: FLOW },
   { name: 'query', holds: /^query\//, mayImport: FLOW },
