@@ -72,7 +72,7 @@ class Run {
         next();
       });
       socket.on('connect', next);
-      socket.on('data', (chunk) => answers.push(chunk));
+      socket.on('data', (chunk: Buffer) => answers.push(chunk));
       socket.on('error', () => {
         this.#errors += 1;
       });
@@ -135,7 +135,7 @@ class AnswerReader {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     const headEnd = this.#pending.indexOf(HEAD_END);
     if (headEnd < 0) return;
-    const head = this.#pending.latin1Slice(0, headEnd);
+    const head = this.#pending.toString('latin1', 0, headEnd);
     const length = /content-length: *(\d+)/i.exec(head)?.[1] ?? '0';
     const end = headEnd + 4 + Number(length);
     if (this.#pending.length < end) return;

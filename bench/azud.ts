@@ -1,0 +1,86 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from '../test/support/eventually.ts';
+import { type System, startSystem } from '../test/support/system.ts';
+import { type LoadResult, load } from './http-load.ts';
+
+/** A running Azud for a benchmark, stopped and removed afterwards whatever happens. */
+export async function withAzud<T>(config: Record<string, unknown>, use: (azud: System) => Promise<T>): Promise<T> {
+  const azud = await startSystem({ config });
+  try {
+    return await use(azud);
+  } finally {
+    await azud.stop();
+  }
+}
+
+/** The bare server in a process of its own. */
+export async function withBareServer<T>(use: (port: number) => Promise<T>): Promise<T> {
+  const child = fork(join(import.meta.dirname, 'bare-server.ts'));
+  try {
+    const [port] = (await once(child, 'message')) as [number];
+    return await use(port);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+export const portOf = (azud: System): number => Number(new URL(azud.url).port);
+
+export const JSON_TYPE = { 'content-type': 'application/json' };
+export const NDJSON_TYPE = { 'content-type': 'application/x-ndjson' };
+
+/** Posts bodies to a dataset from as many connections, each waiting for its answer, for so long. */
+export function post(azud: System, options: Omit<Parameters<typeof load>[0], 'port'>): Promise<LoadResult> {
+  return load({ port: portOf(azud), ...options });
+}
+
+/** Sends each body once, `connections` at a time. @throws Error when one is not accepted */
+export async function sendAll(url: string, bodies: readonly Buffer[], connections: number): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < bodies.length) {
+      const body = bodies[next] as Buffer<ArrayBuffer>;
+      next += 1;
+      for (;;) {
+        const answer = await fetch(url, { method: 'POST', headers: NDJSON_TYPE, body });
+        const text = await answer.text();
+        if (answer.status === 202) break;
+        if (answer.status !== 503 && answer.status !== 429) throw new Error(`${answer.status} ${text}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
+}
+
+/** Resolves when everything accepted is in the store. @throws Error when that takes too long or does not balance */
+export async function settled(azud: System, timeoutMs = 600_000): Promise<void> {
+  await eventually(
+    async () => {
+      const answer = await azud.get('/v1/conservation');
+      const { balanced, datasets } = (await answer.json()) as Conservation;
+      if (!balanced) throw new Error('the sums do not balance');
+      if (datasets.some(({ in_flight }) => in_flight > 0)) throw new Error('events are still in flight');
+    },
+    { timeoutMs, intervalMs: 5 },
+  );
+}
+
+interface Conservation {
+  readonly balanced: boolean;
+  readonly datasets: readonly { readonly in_flight: number }[];
+}
+
+/** Resident memory by role, bytes, as the kernel counts it. */
+export async function memoryOf(azud: System): Promise<ReadonlyMap<string, number>> {
+  const facts = await azud.children();
+  const sizes = facts.map(async ({ pid, role }) => [role, await residentBytes(pid)] as const);
+  return new Map(await Promise.all(sizes));
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}
