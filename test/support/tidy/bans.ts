@@ -61,8 +61,8 @@ export const BANS: readonly Ban[] = [
   {
     name: 'setTimeout',
     pattern: /\bset(?:Timeout|Interval)\s*\(/g,
-    // Deadlines of sockets and processes are real time, whatever the clock says.
-    holdsIn: productionBut(/^src\/(lib\/clock\.ts$|http\/|app\/|cli\/)/),
+    // Deadlines of sockets, processes and engines are real time, whatever the clock says.
+    holdsIn: productionBut(/^src\/(lib\/clock\.ts$|http\/|app\/|cli\/|(broker|store)\/[^/]+\/)/),
     instead: 'use clock.sleep(ms, signal): a test can then own the time',
   },
   {
@@ -92,7 +92,7 @@ export const BANS: readonly Ban[] = [
   {
     name: 'JSON.parse of what a client sent',
     pattern: /\bJSON\.parse\b/g,
-    holdsIn: (path) => production(path) && /^src\/(intake\/|http\/(body|routes)\b)/.test(path),
+    holdsIn: (path) => production(path) && /^src\/http\/(body\.ts|routes\/)/.test(path),
     instead: 'use the strict scanner of event/: JSON.parse rounds numbers and lets the last of two keys win',
   },
   {
