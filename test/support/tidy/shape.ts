@@ -62,11 +62,9 @@ function shapeOf(source: Source, code: string, { from, to }: Span): FunctionShap
 
 /** Commas between the parentheses before the body, those inside patterns and defaults left out. */
 function parametersBefore(code: string, body: number): number {
-  const head = code
-    .slice(0, body)
-    .replace(/=>\s*$/, '')
-    .trimEnd();
-  if (!head.endsWith(')')) return 1;
+  const head = code.slice(0, body).trimEnd();
+  // What a callback is given is its caller's choice.
+  if (head.endsWith('=>')) return 0;
   let depth = 0;
   let commas = 0;
   let at = head.length - 1;
