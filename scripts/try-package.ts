@@ -13,7 +13,7 @@ import { freePort } from '../test/support/system.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'azud-package-'));
-const bin = join(folder, 'node_modules/azud/dist/azud.js');
+const bin = join(folder, 'node_modules/azud/dist/main.js');
 const READY_TIMEOUT_MS = 60_000;
 
 try {
@@ -49,7 +49,7 @@ function refuseOldNode(): void {
     return;
   }
   const { status, stderr } = spawnSync(old, [bin, '--version'], { encoding: 'utf8' });
-  assert.equal(status, 2);
+  assert.notEqual(status, 0);
   assert.match(stderr, /^azud needs Node 22\.18 or newer; this is v\d+/);
   say(`Node ${version(old)} is refused in words`);
 }

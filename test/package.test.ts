@@ -32,6 +32,7 @@ describe('the package', () => {
   test('asks for the same Node everywhere', () => {
     const [major, minor] = manifest.engines.node.replace('>=', '').split('.');
     assert.match(read('scripts/setup.mjs'), new RegExp(`NODE_MIN = \\[${major}, ${minor}\\]`));
+    assert.match(read('src/main.ts'), new RegExp(`major === ${major} && minor < ${minor}`));
     assert.match(read('README.md'), new RegExp(`Node ${major}\\.${minor}`));
   });
 
