@@ -142,7 +142,8 @@ function sourceOf(invocation: Invocation, world: World): SendSource {
   }
 }
 
-function formatOf(name: string, given: string | undefined): FileFormat {
+/** By the option, else by the name. @throws AzudError `invalid-usage` */
+export function formatOf(name: string, given: string | undefined): FileFormat {
   const word = given ?? { '.jsonl': 'ndjson' }[extname(name)] ?? extname(name).slice(1);
   const format = FILE_FORMATS.find((known) => known === word);
   if (format) return format;
