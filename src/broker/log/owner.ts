@@ -1,0 +1,227 @@
+import { dirname, join } from 'node:path';
+import { isAzudError } from '../../error/azud-error.ts';
+import type { Message } from '../../event/batch.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Io } from '../../lib/io.ts';
+import { LOG_LIMITS } from '../../limits.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Backlog, BrokerDriver, Located, Progress, PublishResult, Subscription } from '../driver.ts';
+import { LOG_CAPABILITIES } from './capabilities.ts';
+import { DiskGuard } from './disk-guard.ts';
+import { DurableEnd } from './durable-end.ts';
+import { ioFailed, isDiskFull, notOpen } from './errors.ts';
+import { Finder } from './finder.ts';
+import { type Place, SegmentFolder } from './folder.ts';
+import { acquireLock, type Lock } from './lock.ts';
+import { LogReader, offsetOfProgress } from './reader.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { applyRetention } from './retention.ts';
+import type { Totals } from './segment.ts';
+import { LogServer } from './socket-server.ts';
+import { Tail } from './tail.ts';
+import { LogWriter } from './writer.ts';
+
+export interface LogOwnerOptions {
+  readonly dataDir: string;
+  readonly io: Io;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onFatal: (error: Error) => void;
+  readonly segmentBytesMax: number;
+  readonly retentionMs: number;
+  readonly retentionBytes: number;
+  readonly limits?: Partial<OwnerLimits>;
+}
+
+export interface OwnerLimits {
+  readonly reserveBytes: number;
+  readonly diskUsedRatioMax: number;
+  readonly fullDiskProbeMs: number;
+  readonly lockPatienceMs: number;
+  /** False: no other process is let in, e.g. where no real file system lies below. */
+  readonly shared: boolean;
+}
+
+interface Opened {
+  readonly lock: Lock;
+  readonly end: DurableEnd;
+  readonly tail: Tail;
+  readonly folder: SegmentFolder;
+  readonly finder: Finder;
+  readonly writer: LogWriter;
+  readonly server: LogServer | null;
+}
+
+/** The process that writes the log. */
+export class LogOwner implements BrokerDriver {
+  readonly capabilities = LOG_CAPABILITIES;
+  readonly #options: LogOwnerOptions;
+  readonly #limits: OwnerLimits;
+  readonly #path: string;
+  #opened: Opened | null = null;
+  #acked = 0;
+  #released = 0;
+  #retaining: Promise<unknown> = Promise.resolve();
+  #bytesCut = 0;
+
+  constructor(options: LogOwnerOptions) {
+    this.#options = options;
+    this.#path = join(options.dataDir, 'log');
+    const { reserveBytes, diskUsedRatioMax, fullDiskProbeMs } = LOG_LIMITS;
+    const limits = { reserveBytes, diskUsedRatioMax, fullDiskProbeMs, lockPatienceMs: 2_000, shared: true };
+    this.#limits = { ...limits, ...options.limits };
+  }
+
+  /** What the last opening found: bytes of unfinished writes that it cut from the end. */
+  get recovered(): { readonly bytesCut: number } {
+    return { bytesCut: this.#bytesCut };
+  }
+
+  async open(): Promise<void> {
+    const { io, dataDir, clock } = this.#options;
+    const folder = this.#path;
+    try {
+      await io.mkdir(folder);
+      await io.syncFolder(dataDir);
+      await io.syncFolder(dirname(dataDir));
+      const lock = await acquireLock({ io, folder, clock, patienceMs: this.#limits.lockPatienceMs });
+      try {
+        this.#opened = await this.#start(lock);
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+    } catch (error) {
+      throw isAzudError(error) ? error : ioFailed(`opening the log in ${folder}`, error);
+    }
+  }
+
+  publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    return this.#use().writer.publish(messages);
+  }
+
+  async subscribe(from: Progress): Promise<Subscription> {
+    const { folder } = this.#use();
+    const after = await offsetOfProgress(folder, from);
+    return new LogReader({ folder, clock: this.#options.clock, after, onAck: (offset) => this.markAcked(offset) });
+  }
+
+  async backlog(after: Progress): Promise<Backlog> {
+    const { folder, tail, end } = this.#use();
+    const { offset: last } = end.current;
+    const totals = tail.totals.copy();
+    const offset = await offsetOfProgress(folder, after);
+    const before = offset === last ? { totals, nextTime: null } : await folder.totalsUpTo(offset);
+    return {
+      messages: last - offset,
+      bytes: totals.payloadBytes - before.totals.payloadBytes,
+      oldestTime: before.nextTime,
+      queued: difference(totals, before.totals),
+      accepted: totals.accepted,
+      end: last === 0 ? [] : [{ stream: folder.epoch, offset: last }],
+    };
+  }
+
+  async find(transactionId: string): Promise<readonly Located[]> {
+    const { folder } = this.#use();
+    const places = await this.places(transactionId);
+    return Promise.all(places.map((place) => folder.read(place)));
+  }
+
+  /** Where the records of a transaction lie. */
+  places(transactionId: string): Promise<readonly Place[]> {
+    return this.#use().finder.find(transactionId, this.#acked);
+  }
+
+  async release(upTo: Progress): Promise<void> {
+    const { folder } = this.#use();
+    this.#released = Math.max(this.#released, await offsetOfProgress(folder, upTo));
+    // One after the other: two would remove the same files.
+    const retaining = this.#retaining.then(() => this.#retain(folder));
+    this.#retaining = retaining.catch(() => undefined);
+    await retaining;
+  }
+
+  acked(): Progress {
+    const stream = this.#opened?.folder.epoch;
+    return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
+  }
+
+  markAcked(offset: number): void {
+    this.#acked = Math.max(this.#acked, offset);
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    if (!opened) return;
+    this.#opened = null;
+    await opened.server?.close();
+    await opened.writer.close();
+    await this.#retaining;
+    opened.end.fail(notOpen());
+    await opened.lock.release();
+  }
+
+  async #start(lock: Lock): Promise<Opened> {
+    const { io, clock, log, segmentBytesMax, onFatal } = this.#options;
+    const { reserveBytes, diskUsedRatioMax, fullDiskProbeMs, shared } = this.#limits;
+    const path = this.#path;
+    const guard = new DiskGuard({ io, folder: path, clock, reserveBytes, usedRatioMax: diskUsedRatioMax });
+    const recovered = await this.#recover(guard);
+    await guard.keepReserve();
+    const end = new DurableEnd(recovered.end);
+    const now = () => clock.now();
+    const tail = new Tail(recovered.tail, { io, folder: path, segmentBytesMax, end, now });
+    const { epoch } = tail;
+    const folder = new SegmentFolder({ io, path, epoch, end, liveIndex: (first) => tail.indexOf(first) });
+    const finder = new Finder(folder);
+    const onDurable = finder.note.bind(finder);
+    const writer = new LogWriter({ tail, end, guard, clock, log, probeMs: fullDiskProbeMs, onFatal, onDurable });
+    const server = shared ? new LogServer({ folder: path, epoch, end, clock, service: this }) : null;
+    await server?.open();
+    return { lock, end, tail, folder, finder, writer, server };
+  }
+
+  /** On a full disk the reserve is spent: recovery itself needs a little room. */
+  async #recover(guard: DiskGuard): Promise<Recovered> {
+    const { io, clock, log } = this.#options;
+    const attempt = () => recover(io, this.#path, clock.now());
+    const recovered = await attempt().catch(async (error: Error) => {
+      if (!isDiskFull(error.cause ?? error) || !(await guard.spendReserve())) throw error;
+      return attempt();
+    });
+    this.#bytesCut = recovered.bytesCut;
+    if (recovered.bytesCut > 0) {
+      const { bytesCut, end } = recovered;
+      log.warn('an unfinished write was cut from the end of the log; it had not been acknowledged', {
+        bytesCut,
+        offset: end.offset,
+      });
+    }
+    return recovered;
+  }
+
+  async #retain(folder: SegmentFolder): Promise<void> {
+    const { io, clock, log, retentionMs, retentionBytes } = this.#options;
+    const options = { io, folder, clock, ageMsMax: retentionMs, bytesMax: retentionBytes };
+    try {
+      const removed = await applyRetention(options, this.#released);
+      if (removed.length > 0) log.info('segments past retention were removed', { segments: removed.length });
+    } catch (error) {
+      throw ioFailed('removing old segments', error);
+    }
+  }
+
+  #use(): Opened {
+    if (!this.#opened) throw notOpen();
+    return this.#opened;
+  }
+}
+
+/** Events in `all` that are not in `part`, by dataset. */
+function difference(all: Totals, part: Totals): Map<string, number> {
+  const counts = [...all.accepted].map(
+    ([dataset, events]) => [dataset, events - (part.accepted.get(dataset) ?? 0)] as const,
+  );
+  return new Map(counts.filter(([, events]) => events > 0));
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { isAzudError } from '../../error/azud-error.ts';
+import type { Io, IoFile } from '../../lib/io.ts';
+import { SegmentCursor } from './cursor.ts';
+import type { End } from './durable-end.ts';
+import { damaged, ioFailed } from './errors.ts';
+import { type Header, indexRecord } from './folder.ts';
+import { checkRecord, findRecord, groupFirstOf, offsetOf } from './record.ts';
+import { createSegment, listSegments, readHeader, segmentPath } from './segment.ts';
+import { RunningTotals, SparseIndex } from './sparse-index.ts';
+import type { TailState } from './tail.ts';
+
+export interface Recovered {
+  readonly end: End;
+  readonly tail: TailState;
+  /** Bytes of unfinished writes that were cut from the end; preallocated zeros do not count. */
+  readonly bytesCut: number;
+}
+
+/**
+ * Finds the end of the log: only the tail segment is read. What lies behind the last whole record was never acknowledged
+ * and is cut.
+ * @throws AzudError `log-damaged` when a record that had been durable is not whole any more
+ */
+export async function recover(io: Io, folder: string, now: number): Promise<Recovered> {
+  await removeDrafts(io, folder);
+  const tail = (await listSegments(io, folder)).at(-1);
+  return tail === undefined ? begin(io, folder, now) : scanTail(io, folder, tail);
+}
+
+async function removeDrafts(io: Io, folder: string): Promise<void> {
+  const drafts = (await io.list(folder)).filter((name) => name.endsWith('.tmp'));
+  for (const draft of drafts) await io.remove(`${folder}/${draft}`);
+}
+
+async function begin(io: Io, folder: string, now: number): Promise<Recovered> {
+  const header = { epoch: randomUUID(), first: 1, time: now, totals: { payloadBytes: 0, accepted: new Map() } };
+  const { file, bytes } = await createSegment(io, folder, header);
+  const index = SparseIndex.begin({ ...header, bytes });
+  const tail = { header, file, index, totals: new RunningTotals(header.totals) };
+  return { tail, end: { offset: 0, segment: 1, byte: bytes }, bytesCut: 0 };
+}
+
+async function scanTail(io: Io, folder: string, first: number): Promise<Recovered> {
+  const path = segmentPath(folder, first);
+  const file = await io.open(path, 'write');
+  try {
+    const header = await readHeader(file, path);
+    const { cursor, index, totals } = await walk(file, path, header);
+    const { byte, offset } = cursor;
+    const bytesCut = await inspectRest(file, path, { byte, offset });
+    await file.truncate(byte);
+    // What the last process wrote may be whole and yet not on disk: from here on readers are given it.
+    await file.sync();
+    return { tail: { header, file, index, totals }, end: { offset: offset - 1, segment: first, byte }, bytesCut };
+  } catch (error) {
+    await file.close();
+    throw isAzudError(error) ? error : ioFailed(`recovering ${path}`, error);
+  }
+}
+
+/** Goes over every whole record from the segment's beginning. */
+async function walk(file: IoFile, path: string, header: Header) {
+  const cursor = new SegmentCursor(file, path, { byte: header.bytes, offset: header.first });
+  const index = SparseIndex.begin(header);
+  const totals = new RunningTotals(header.totals);
+  const size = await file.size();
+  try {
+    while (await cursor.next(size)) {
+      indexRecord(cursor, index, totals);
+      cursor.advance();
+    }
+  } catch (error) {
+    if (!isAzudError(error, 'log-damaged')) throw error;
+  }
+  return { cursor, index, totals };
+}
+
+/**
+ * Bytes behind the last whole record that a torn write left. A later group commit among them proves that the missing
+ * record had been synced: then this is no torn tail but damage, and cutting would lose acknowledged events.
+ */
+async function inspectRest(file: IoFile, path: string, end: { readonly byte: number; readonly offset: number }) {
+  const rest = Buffer.alloc((await file.size()) - end.byte);
+  await file.read(rest, end.byte);
+  for (let at = findRecord(rest, 0); at !== -1; at = findRecord(rest, at + 1)) {
+    const whole = checkRecord(rest, at, rest.length).state === 'whole' && offsetOf(rest, at) > end.offset;
+    if (whole && groupFirstOf(rest, at) > end.offset) {
+      throw damaged(path, end.byte, `record ${end.offset} is not whole, but ${offsetOf(rest, at)} behind it is`);
+    }
+  }
+  return lengthWithoutZeros(rest);
+}
+
+function lengthWithoutZeros(bytes: Buffer): number {
+  let length = bytes.length;
+  while (length > 0 && bytes[length - 1] === 0) length -= 1;
+  return length;
+}
