@@ -9,7 +9,7 @@ export type ToChild =
 
 /** What a child tells the supervisor. */
 export type FromChild =
-  | { readonly type: 'ready'; readonly port: number }
+  | { readonly type: 'ready'; readonly port: number; readonly url: string; readonly promise: string }
   | { readonly type: 'step'; readonly step: string }
   | { readonly type: 'drained' }
   | {

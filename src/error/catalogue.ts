@@ -180,6 +180,10 @@ export const CATALOGUE = Object.freeze({
     exit: 69,
     retryable: true,
   }),
+  'address-in-use': entry(503, 'The address is taken', 'Stop the process that has it, or set another server.port.', {
+    exit: 69,
+    retryable: true,
+  }),
   'not-connected': entry(
     503,
     'The server cannot be reached',

@@ -23,7 +23,8 @@ export async function sendAnswer(exchange: Exchange, { status, headers, body }: 
   const { outgoing, incoming } = exchange;
   const raw = rawHeaders(exchange, headers);
   if (body === null || typeof body === 'string' || Buffer.isBuffer(body)) {
-    if (status !== 204 && status !== 304) raw.push('content-length', String(body === null ? 0 : Buffer.byteLength(body)));
+    if (status !== 204 && status !== 304)
+      raw.push('content-length', String(body === null ? 0 : Buffer.byteLength(body)));
     outgoing.writeHead(status, raw);
     outgoing.end(body === null || incoming.method === 'HEAD' ? undefined : body);
     return;

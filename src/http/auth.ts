@@ -2,11 +2,10 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { AzudError } from '../error/azud-error.ts';
 import type { Clock } from '../lib/clock.ts';
 
-/** One token as the configuration gives it: the secret is never here, only its digest. */
+/** One token as the configuration gives it. Only the digest of the secret is kept. */
 export interface TokenSettings {
   readonly name: string;
-  /** SHA-256 of the secret, 64 hex digits. */
-  readonly secretSha256: string;
+  readonly secret: string;
   /** `admin`, `intake:<dataset|*>`, `query:<dataset or endpoint|*>`, `dead-letters`, `metrics`. */
   readonly scopes: readonly string[];
   /** ms since the epoch; null: never. */
@@ -80,10 +79,10 @@ export class Authenticator {
     return token.principal;
   }
 
-  #keep({ name, secretSha256, scopes, expiresAt, ratePerSecond }: TokenSettings): Token {
+  #keep({ name, secret, scopes, expiresAt, ratePerSecond }: TokenSettings): Token {
     return {
       principal: Object.freeze({ name, scopes: Object.freeze([...scopes]) }),
-      digest: Buffer.from(secretSha256, 'hex'),
+      digest: sha256(secret),
       expiresAt: expiresAt ?? Number.POSITIVE_INFINITY,
       bucket: ratePerSecond ? new TokenBucket(ratePerSecond, this.#clock) : null,
     };
@@ -106,11 +105,6 @@ export function allows(principal: Principal, required: RequiredScope): boolean {
 function covers(scope: string, required: RequiredScope): boolean {
   const colon = required.indexOf(':');
   return colon > 0 && scope === `${required.slice(0, colon)}:*`;
-}
-
-/** Is the address one that only this machine reaches? */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** Holds one second's worth; refills steadily. */

@@ -35,6 +35,10 @@ export class Exchange implements RouteRequest {
     return this.incoming.url ?? '/';
   }
 
+  get hasQuery(): boolean {
+    return this.url.includes('?');
+  }
+
   get query(): URLSearchParams {
     this.#query ??= parseQuery(this.url);
     return this.#query;

@@ -118,7 +118,9 @@ export class Forwarder {
       };
       timer = setTimeout(check, this.#limits.pingAfterMs);
       call.once('response', (answer) => settle(() => resolve(answer)));
-      call.once('error', (error) => settle(() => reject(signal.aborted ? error : unavailable('is not running', error))));
+      call.once('error', (error) =>
+        settle(() => reject(signal.aborted ? error : unavailable('is not running', error))),
+      );
     });
   }
 
@@ -183,8 +185,12 @@ function isReset(error: unknown): boolean {
 }
 
 function unavailable(what: string, cause?: unknown): AzudError {
-  return new AzudError('unavailable', `analytics ${what}; what is taken in meanwhile is kept and loaded when it is back`, {
-    retryAfterSeconds: 1,
-    cause,
-  });
+  return new AzudError(
+    'unavailable',
+    `analytics ${what}; what is taken in meanwhile is kept and loaded when it is back`,
+    {
+      retryAfterSeconds: 1,
+      cause,
+    },
+  );
 }

@@ -1,1 +1,70 @@
-export {};
+import type { Dataset } from '../event/dataset.ts';
+import type { Receipt } from '../event/outcome.ts';
+import type { IntakeRequest, IntakeResult } from '../intake/intake.ts';
+import type { Conservation } from '../query/conservation.ts';
+import type { Datasets } from '../query/datasets.ts';
+import type { DeadLetters } from '../query/dead-letters.ts';
+import type { Endpoints } from '../query/endpoints.ts';
+import type { Receipts } from '../query/receipts.ts';
+import type { RowsReader } from '../query/rows.ts';
+import type { Principal } from './auth.ts';
+
+/** What handlers may call. A room may be elsewhere, or not open yet: asking for it then throws `unavailable`, saying so. */
+export interface Rooms {
+  intake(): IntakeRoom;
+  query(): QueryRoom;
+  readonly system: SystemRoom;
+  readonly documents: DocumentsRoom;
+}
+
+export interface IntakeRoom {
+  take(request: IntakeRequest): Promise<IntakeResult>;
+  /** What became of a transaction, wherever receipts live. @throws AzudError `transaction-not-found`, `unavailable` */
+  receipt(transactionId: string, asked: { principal: Principal; signal: AbortSignal }): Promise<Receipt>;
+}
+
+export interface QueryRoom {
+  readonly rows: RowsReader;
+  readonly datasets: Datasets;
+  readonly endpoints: Endpoints;
+  readonly receipts: Receipts;
+  readonly conservation: Conservation;
+  readonly deadLetters: DeadLetters;
+}
+
+export interface SystemRoom {
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  /** The promise in force. */
+  durability(): Durability;
+  readiness(): Promise<Readiness>;
+  /** Prometheus text of every process of this installation. */
+  metrics(): Promise<string>;
+  /** The instruments of this process alone, as data. */
+  snapshot(): Promise<object[]>;
+}
+
+/** `/v1/durability`. */
+export interface Durability {
+  readonly broker: string;
+  /** What a 2xx of intake means, in one sentence. */
+  readonly promise: string;
+}
+
+/** `/readyz`: every check by name. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: readonly Check[];
+}
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Why not, or which step is running. */
+  readonly reason?: string;
+}
+
+/** Made once from the routes; the pages change only with the configuration. */
+export interface DocumentsRoom {
+  readonly openapi: string;
+  readonly docs: string;
+}

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AzudError, messageOf } from '../error/azud-error.ts';
@@ -8,7 +9,7 @@ import { sendAnswer, sendRefusal } from './answer.ts';
 import { type Authenticator, authorize } from './auth.ts';
 import { readBody } from './body.ts';
 import { checkUrl, Exchange, pathOf } from './exchange.ts';
-import type { Forwarder } from './forward.ts';
+import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward.ts';
 import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
 import { RejectionCounter, RouteTimer } from './request-metrics.ts';
 import type { Rooms } from './rooms.ts';
@@ -21,14 +22,13 @@ export interface HttpServerOptions {
   readonly rooms: Rooms;
   /** Takes the routes of rooms that live in another process. */
   readonly forwarder: Forwarder | null;
-  /** Who may ask; or, on the socket between Azud's own processes, who the front door says it is. */
-  readonly authenticate: Authenticate;
+  /** Null on the socket between Azud's own processes: there the front door says who asks. */
+  readonly authenticator: Authenticator | null;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly limits?: HttpLimits;
 }
 
-export type Authenticate = (request: IncomingMessage) => ReturnType<Authenticator['authenticate']>;
 export type HttpLimits = { readonly [Name in keyof typeof HTTP_LIMITS]: number };
 
 /** A TCP address, or the path of a Unix socket. */
@@ -53,7 +53,7 @@ export class HttpServer {
   readonly #lane = new Map<string, BoundRoute>();
   readonly #rejections: RejectionCounter;
   readonly #unrouted: RouteTimer;
-  readonly #requestPrefix = Math.random().toString(36).slice(2, 10).padEnd(8, '0');
+  readonly #requestPrefix = randomBytes(6).toString('base64url');
   #router: Router | null = null;
   #requestCount = 0;
   #active = 0;
@@ -138,11 +138,10 @@ export class HttpServer {
   }
 
   #bind(route: Route): BoundRoute {
-    const here = route.home === 'any' || this.#options.rooms[route.home] !== null;
     return {
       route,
-      timer: new RouteTimer(this.#options.metrics, route.method, route.path),
-      forwarded: !here && this.#options.forwarder !== null,
+      timer: new RouteTimer(this.#options.metrics, route.method, route.template ?? route.path),
+      forwarded: route.home === 'query' && this.#options.forwarder !== null,
     };
   }
 
@@ -182,7 +181,11 @@ export class HttpServer {
 
   #authenticated(route: Route, exchange: Exchange): Exchange['principal'] {
     if (route.scope === 'public') return exchange.principal;
-    const principal = this.#options.authenticate(exchange.incoming);
+    const { authenticator } = this.#options;
+    const { incoming } = exchange;
+    const principal = authenticator
+      ? authenticator.authenticate(incoming.headers.authorization)
+      : forwardedPrincipal(incoming);
     authorize(principal, requiredScope(route.scope, exchange.params));
     return principal;
   }
@@ -206,7 +209,8 @@ export class HttpServer {
   }
 
   #exchange(incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
-    return new Exchange(incoming, outgoing, this.#nextRequestId());
+    const given = this.#options.authenticator ? undefined : incoming.headers[REQUEST_ID_HEADER];
+    return new Exchange(incoming, outgoing, typeof given === 'string' ? given : this.#nextRequestId());
   }
 
   #nextRequestId(): string {

@@ -30,8 +30,8 @@ export function guardSockets(server: Server, options: SocketGuardOptions): void 
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // A socket that is half way through an answer cannot be told anything else.
-    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket as Socket)) return socket.destroy();
-    refuseSocket(socket as Socket, parserError(error), options);
+    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket as Socket)) socket.destroy();
+    else refuseSocket(socket as Socket, parserError(error), options);
   });
 }
 

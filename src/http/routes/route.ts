@@ -35,6 +35,8 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** With parameters in braces, as OpenAPI writes them: `/v1/datasets/{dataset}/rows`. */
   readonly path: string;
+  /** The pattern that this path is one case of, for metrics; absent where it is its own. */
+  readonly template?: string;
   readonly home: Home;
   readonly tag: Tag;
   readonly summary: string;
@@ -79,6 +81,8 @@ export type Tag = keyof typeof TAGS;
 export interface RouteRequest {
   readonly params: PathParams;
   readonly query: URLSearchParams;
+  /** False when there is no `?` at all, the common case of intake. */
+  readonly hasQuery: boolean;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly principal: Principal;

@@ -1,0 +1,74 @@
+import type { Broker } from '../broker/broker.ts';
+import type { QueryRoom } from '../http/rooms.ts';
+import { systemClock } from '../lib/clock.ts';
+import { Keeper } from '../loader/keeper.ts';
+import { Loader, type LoaderState } from '../loader/loader.ts';
+import { MemoryCache } from '../query/cache.ts';
+import { Conservation } from '../query/conservation.ts';
+import { Datasets } from '../query/datasets.ts';
+import { DeadLetters } from '../query/dead-letters.ts';
+import { compileEndpoints } from '../query/endpoint.ts';
+import { Endpoints } from '../query/endpoints.ts';
+import { Receipts } from '../query/receipts.ts';
+import { RowsReader } from '../query/rows.ts';
+import { createStoreDriver } from '../store/registry.ts';
+import { Store } from '../store/store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { ComposeContext, ProcessPlan } from './compose.ts';
+import { cursorKey } from './cursor-key.ts';
+
+export interface AnalyticsOptions extends ComposeContext {
+  readonly plan: ProcessPlan;
+  readonly metrics: Metrics;
+  readonly broker: Broker;
+}
+
+/** The half of a process that has the store: loads and answers reads. */
+export interface Analytics {
+  readonly query: QueryRoom;
+  readonly state: LoaderState;
+  /** Finishes the unit in hand and closes the store. */
+  close(): Promise<void>;
+}
+
+/** @throws AzudError as `Store.open`, `missing-package` */
+export async function openAnalytics(options: AnalyticsOptions): Promise<Analytics> {
+  const { plan, metrics, broker, log, onStep, onFatal } = options;
+  const { config } = plan;
+  const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, onFatal });
+  const store = new Store(driver, { clock: systemClock, metrics, log });
+  await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
+  const stopping = new AbortController();
+  const loader = new Loader({ broker, store, datasets: config.datasets, clock: systemClock, log, metrics });
+  const keeper = new Keeper({ broker, store, clock: systemClock, log });
+  const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
+  for (const each of work) each.catch(onFatal);
+  return {
+    query: queryRoom({ ...options, store, key: await cursorKey(config.dataDir) }),
+    get state() {
+      return loader.state;
+    },
+    async close() {
+      stopping.abort();
+      await Promise.allSettled(work);
+      await store.close();
+    },
+  };
+}
+
+interface QueryParts extends AnalyticsOptions {
+  readonly store: Store;
+  readonly key: Buffer;
+}
+
+function queryRoom({ plan, broker, store, key, log }: QueryParts): QueryRoom {
+  const { datasets, endpoints } = plan.config;
+  return {
+    rows: new RowsReader({ store, datasets, cursorKey: key }),
+    datasets: new Datasets({ store, broker, datasets }),
+    endpoints: new Endpoints({ endpoints: compileEndpoints(endpoints), store, cache: new MemoryCache(systemClock) }),
+    receipts: new Receipts({ store, broker }),
+    conservation: new Conservation({ store, broker, datasets }),
+    deadLetters: new DeadLetters({ store, broker, datasets, clock: systemClock, cursorKey: key, log }),
+  };
+}

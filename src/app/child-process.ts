@@ -1,0 +1,63 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { FromChild, ToChild } from './child-messages.ts';
+import type { ProcessPlan } from './compose.ts';
+
+export interface ChildEnd {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What it said before it ended, if it could. */
+  readonly failure: Extract<FromChild, { type: 'failed' }> | null;
+}
+
+export interface ChildHandlers {
+  onMessage(message: FromChild): void;
+  onEnd(end: ChildEnd): void;
+}
+
+/** This file's own ending tells whether the sources or the built package run. */
+const ENTRY = fileURLToPath(new URL(`./child.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url));
+
+/** One running child: a process with a plan, a way to tell it things, and an end. */
+export class Child {
+  readonly #process: ChildProcess;
+  #failure: ChildEnd['failure'] = null;
+  #ended = false;
+
+  constructor(plan: ProcessPlan, execArgv: readonly string[], handlers: ChildHandlers) {
+    // Advanced serialization is structured clone: the configuration travels whole, with its maps.
+    this.#process = fork(ENTRY, [], {
+      execArgv: [...execArgv],
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#process.on('message', (message: FromChild) => {
+      if (message.type === 'failed') this.#failure = message;
+      handlers.onMessage(message);
+    });
+    // A child that cannot even be spawned ends like any other.
+    this.#process.on('error', () => this.#end({ code: 1, signal: null, failure: this.#failure }, handlers));
+    this.#process.on('exit', (code, signal) => this.#end({ code, signal, failure: this.#failure }, handlers));
+    this.tell({ type: 'start', plan });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  tell(message: ToChild): void {
+    // The callback takes the error of a child that has just died; its exit event says the rest.
+    if (this.#process.connected) this.#process.send(message, () => {});
+  }
+
+  kill(): void {
+    if (!this.#ended) this.#process.kill('SIGKILL');
+  }
+
+  #end(end: ChildEnd, handlers: ChildHandlers): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    handlers.onEnd(end);
+  }
+}

@@ -1,0 +1,67 @@
+/** What the supervisor forks: waits for its plan, runs it, does what it is told, and never outlives the supervisor. */
+import { asAzudError, isUnexpected } from '../http/problem.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import type { FromChild, ToChild } from './child-messages.ts';
+import { compose, type ProcessPlan, type System } from './compose.ts';
+import { exitOnUnexpected } from './unexpected.ts';
+
+let system: System | null = null;
+
+process.once('disconnect', () => process.exit(1));
+// Ctrl-C reaches the whole process group; only the supervisor acts on it, and says what to do in which order.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('message', (message: ToChild) => {
+  if (message.type === 'start') void start(message.plan);
+  if (message.type === 'drain') void drain();
+  if (message.type === 'stop') void stop();
+});
+
+function tell(message: FromChild): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function start(plan: ProcessPlan): Promise<void> {
+  process.title = `azud ${plan.title}`;
+  const log = createLog(plan.config.log.level).with({ role: plan.title });
+  exitOnUnexpected(log);
+  try {
+    system = await compose(plan, {
+      log,
+      onStep: (step) => tell({ type: 'step', step }),
+      onFatal: (error) => fail(error, log),
+    });
+    await system.ready;
+    tell({ type: 'ready', port: system.port, url: system.url, promise: system.promise });
+  } catch (error) {
+    fail(error, log);
+  }
+}
+
+/** Says why, so that the supervisor can tell a mistake from an accident, then ends with the code that belongs to it. */
+function fail(thrown: unknown, log: Log): void {
+  const error = asAzudError(thrown);
+  if (isUnexpected(error)) log.error('the process failed', { error: thrown, stack: (thrown as Error).stack });
+  const { code, message, hint, errors, entry } = error;
+  const failed: FromChild = {
+    type: 'failed',
+    code,
+    message: isUnexpected(error) ? String(thrown) : message,
+    details: errors.map((each) => each.message),
+    hint,
+    exit: entry.exit,
+  };
+  const exit = () => process.exit(entry.exit);
+  if (process.connected && process.send) process.send(failed, exit);
+  else exit();
+}
+
+async function drain(): Promise<void> {
+  await system?.drain();
+  tell({ type: 'drained' });
+}
+
+async function stop(): Promise<void> {
+  await system?.close();
+  process.exit(0);
+}

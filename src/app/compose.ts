@@ -1,0 +1,278 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import type { Broker } from '../broker/broker.ts';
+import { openBroker } from '../broker/registry.ts';
+import type { Config } from '../config/config.ts';
+import { AzudError } from '../error/azud-error.ts';
+import { Authenticator } from '../http/auth.ts';
+import { createDocuments } from '../http/documents.ts';
+import { Forwarder } from '../http/forward.ts';
+import type { Rooms } from '../http/rooms.ts';
+import { INTERNAL_ROUTES } from '../http/routes/internal.ts';
+import { routeTable } from '../http/routes/table.ts';
+import { HttpServer, type ListenAddress } from '../http/server.ts';
+import { Intake } from '../intake/intake.ts';
+import { systemClock } from '../lib/clock.ts';
+import { nodeIo } from '../lib/node-io.ts';
+import { HTTP_LIMITS } from '../limits.ts';
+import { compileEndpoints } from '../query/endpoint.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { type Analytics, openAnalytics } from './analytics.ts';
+import { HealthChecks } from './health.ts';
+import type { Role } from './roles.ts';
+import { prepareSocket, socketPath } from './sockets.ts';
+import { VERSION } from './version.ts';
+
+/** Everything that a process needs to know to become itself. Plain data: it travels from the supervisor to a child. */
+export interface ProcessPlan {
+  /** `intake`, `analytics` or the role's name; shown in `ps`, in logs and in metrics. */
+  readonly title: string;
+  readonly config: Config;
+  readonly roles: readonly Role[];
+  /** `public`: the configured address. `internal`: the socket of a supervised analytics process. */
+  readonly door: 'public' | 'internal';
+  /** Reads are forwarded to the analytics process of this installation. */
+  readonly forwards: boolean;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly allowDestructive: boolean;
+}
+
+export interface ComposeContext {
+  readonly log: Log;
+  /** A step of starting or recovering, in words. */
+  readonly onStep: (step: string) => void;
+  /** Nothing in this process is to be trusted any more: it must end, and recovers when it starts again. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** One running process of Azud. */
+export interface System {
+  readonly port: number;
+  readonly url: string;
+  /** What a 2xx of intake means, in one sentence. */
+  readonly promise: string;
+  /** Resolves when the store is open and events are being loaded; at once where this process has none. */
+  readonly ready: Promise<void>;
+  /** Takes no new request, and answers those in flight. */
+  drain(): Promise<void>;
+  /** Drains and closes everything. Calling it again waits for the first call. */
+  close(): Promise<void>;
+}
+
+const ANALYTICS_SOCKET = 'analytics.sock';
+
+/**
+ * Builds the object graph of a process: what it opens, in which order, and how it closes again. The door opens before
+ * the store does, so that intake takes events in, and health is told, while a store still recovers.
+ * @throws AzudError from the broker and the door; what the store throws reaches `onFatal`
+ */
+export async function compose(plan: ProcessPlan, context: ComposeContext): Promise<System> {
+  const { config } = plan;
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await chmod(config.dataDir, 0o700);
+  const metrics = new Metrics();
+  metrics.gauge('azud_build_info', { version: VERSION }).set(1);
+  const broker = await openBroker(config.broker, {
+    dataDir: config.dataDir,
+    role: plan.door === 'internal' ? 'client' : 'owner',
+    io: nodeIo,
+    clock: systemClock,
+    log: context.log,
+    metrics,
+    onFatal: context.onFatal,
+  });
+  try {
+    return await new Process({ plan, context, metrics, broker }).open();
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly plan: ProcessPlan;
+  readonly context: ComposeContext;
+  readonly metrics: Metrics;
+  readonly broker: Broker;
+}
+
+class Process implements System {
+  readonly #parts: Parts;
+  readonly #server: HttpServer;
+  readonly #forwarder: Forwarder | null;
+  readonly #health: HealthChecks;
+  readonly #readyGate = Promise.withResolvers<void>();
+  #analytics: Analytics | null = null;
+  #opening: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+  #port = 0;
+
+  constructor(parts: Parts) {
+    const { plan, metrics, context } = parts;
+    const { config } = plan;
+    this.#parts = parts;
+    this.#forwarder = plan.forwards
+      ? new Forwarder({ socketPath: socketPath(config.dataDir, ANALYTICS_SOCKET) })
+      : null;
+    this.#health = new HealthChecks({
+      plan,
+      metrics,
+      broker: parts.broker,
+      forwarder: this.#forwarder,
+      active: () => this.#server.active,
+      analytics: () => this.#analytics,
+    });
+    // Whoever waits for readiness hears of a failure through onFatal.
+    this.#readyGate.promise.catch(() => {});
+    const endpoints = compileEndpoints(config.endpoints);
+    const table = routeTable({ datasets: config.datasets, endpoints, routes: config.routes });
+    const internal = plan.door === 'internal';
+    this.#server = new HttpServer({
+      routes: internal ? [...table, ...INTERNAL_ROUTES] : table,
+      rooms: this.#rooms(createDocuments(table, () => this.#facts())),
+      forwarder: this.#forwarder,
+      authenticator: internal ? null : new Authenticator(config.auth.tokens, systemClock),
+      metrics,
+      log: context.log,
+    });
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    const { host } = this.#parts.plan.config.server;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  get promise(): string {
+    return this.#health.durability().promise;
+  }
+
+  get ready(): Promise<void> {
+    return this.#readyGate.promise;
+  }
+
+  async open(): Promise<this> {
+    this.#port = await this.#listen();
+    this.#opening = this.#openAnalytics();
+    return this;
+  }
+
+  drain(): Promise<void> {
+    return this.#server.close(HTTP_LIMITS.drainTimeoutMs);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.drain();
+    await this.#opening;
+    await this.#analytics?.close();
+    this.#forwarder?.close();
+    this.#health.close();
+    await this.#parts.broker.close();
+  }
+
+  async #openAnalytics(): Promise<void> {
+    const { plan, context, metrics, broker } = this.#parts;
+    if (!plan.roles.some((role) => role !== 'intake')) return this.#readyGate.resolve();
+    try {
+      this.#analytics = await openAnalytics({
+        plan,
+        metrics,
+        broker,
+        ...context,
+        onStep: (step) => {
+          this.#health.step = step;
+          context.onStep(step);
+        },
+      });
+      this.#readyGate.resolve();
+    } catch (error) {
+      this.#readyGate.reject(error);
+      context.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async #listen(): Promise<number> {
+    const { plan } = this.#parts;
+    try {
+      return await this.#server.listen(await this.#address());
+    } catch (error) {
+      const { host } = plan.config.server;
+      throw listenError(error as NodeJS.ErrnoException, `${host}:${plan.port}`);
+    }
+  }
+
+  async #address(): Promise<ListenAddress> {
+    const { door, config, port } = this.#parts.plan;
+    if (door === 'public') return { host: config.server.host, port };
+    const path = socketPath(config.dataDir, ANALYTICS_SOCKET);
+    await prepareSocket(path);
+    return { path };
+  }
+
+  #rooms(documents: Rooms['documents']): Rooms {
+    const { plan, broker } = this.#parts;
+    const { datasets } = plan.config;
+    const intake = plan.roles.includes('intake')
+      ? new Intake({ datasets, publish: (messages) => broker.publish(messages), clock: systemClock })
+      : null;
+    const room = intake && {
+      take: intake.take.bind(intake),
+      receipt: (id: string, asked: Parameters<HealthChecks['receipt']>[1]) => this.#health.receipt(id, asked),
+    };
+    return {
+      intake() {
+        if (room) return room;
+        throw elsewhere('takes nothing in', 'intake');
+      },
+      query: () => this.#queryRoom(),
+      system: this.#health,
+      documents,
+    };
+  }
+
+  #queryRoom(): ReturnType<Rooms['query']> {
+    if (this.#analytics) return this.#analytics.query;
+    if (!this.#parts.plan.roles.includes('query')) throw elsewhere('serves no reads', 'query');
+    throw new AzudError('unavailable', `the store is not open yet: ${this.#health.step}`, { retryAfterSeconds: 1 });
+  }
+
+  #facts(): Parameters<typeof createDocuments>[1] extends () => infer Facts ? Facts : never {
+    const { config } = this.#parts.plan;
+    return {
+      system: config.system.name,
+      environment: config.system.environment,
+      version: VERSION,
+      promise: this.promise,
+      tokens: config.auth.tokens.length > 0,
+      url: this.url,
+    };
+  }
+}
+
+function elsewhere(what: string, role: Role): AzudError {
+  return new AzudError('unavailable', `this process ${what}: its role is another`, {
+    hint: `Ask a process with the role ${role}.`,
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, address: string): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new AzudError('address-in-use', `${address} is taken by another process`, { cause: error });
+  }
+  if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL') {
+    return new AzudError('invalid-config', `cannot listen on ${address}: ${error.code}`, {
+      cause: error,
+      hint: 'Choose another server.host or server.port.',
+    });
+  }
+  return error;
+}

@@ -1,0 +1,149 @@
+import type { Broker } from '../broker/broker.ts';
+import { AzudError, messageOf } from '../error/azud-error.ts';
+import type { Receipt } from '../event/outcome.ts';
+import { ANYONE, type Principal } from '../http/auth.ts';
+import type { Forwarder } from '../http/forward.ts';
+import type { Check, Durability, Readiness, SystemRoom } from '../http/rooms.ts';
+import { SNAPSHOT_PATH } from '../http/routes/internal.ts';
+import { nodeIo } from '../lib/node-io.ts';
+import { LOG_LIMITS } from '../limits.ts';
+import { exposeMerged, type Metrics } from '../telemetry/metrics.ts';
+import { ProcessMetrics } from '../telemetry/process-metrics.ts';
+import type { Analytics } from './analytics.ts';
+import type { ProcessPlan } from './compose.ts';
+
+export interface HealthOptions {
+  readonly plan: ProcessPlan;
+  readonly metrics: Metrics;
+  readonly broker: Broker;
+  /** To the analytics process, whose checks, instruments and receipts are asked for. */
+  readonly forwarder: Forwarder | null;
+  /** Requests in flight. */
+  readonly active: () => number;
+  /** Null until the store is open. */
+  readonly analytics: () => Analytics | null;
+}
+
+/** Longest wait for the other process when somebody asks how it is, ms. */
+const PEER_TIMEOUT_MS = 2_000;
+
+/** What a process says about itself, and about its other half. */
+export class HealthChecks implements SystemRoom {
+  /** The last step of opening or recovering the store, in words. */
+  step = 'opening the store';
+  readonly #options: HealthOptions;
+  readonly #process: ProcessMetrics;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+    this.#process = new ProcessMetrics(options.metrics, options.plan.title);
+  }
+
+  get datasets(): SystemRoom['datasets'] {
+    return this.#options.plan.config.datasets;
+  }
+
+  durability(): Durability {
+    const { kind, durability } = this.#options.broker.capabilities;
+    return { broker: kind, promise: durability };
+  }
+
+  async readiness(): Promise<Readiness> {
+    const checks = [...(await this.#own()), ...(await this.#peer())];
+    const { metrics, plan } = this.#options;
+    for (const { name, ok } of checks) {
+      metrics.gauge('azud_instance_healthy', { role: plan.title, check: name }).set(ok ? 1 : 0);
+    }
+    return { ready: checks.every(({ ok }) => ok), checks };
+  }
+
+  async metrics(): Promise<string> {
+    const { forwarder } = this.#options;
+    const own = await this.snapshot();
+    if (!forwarder) return exposeMerged([own]);
+    const other = await this.#fromPeer(SNAPSHOT_PATH).then(
+      (body) => body as object[],
+      () => [],
+    );
+    return exposeMerged([own, other]);
+  }
+
+  async snapshot(): Promise<object[]> {
+    const { metrics, active } = this.#options;
+    this.#process.collect();
+    metrics.gauge('http_server_active_requests', {}).set(active());
+    await this.readinessOfOwn();
+    return metrics.snapshot();
+  }
+
+  /** @throws AzudError `transaction-not-found`, `unavailable` */
+  async receipt(
+    id: string,
+    { principal, signal }: { readonly principal: Principal; readonly signal: AbortSignal },
+  ): Promise<Receipt> {
+    const { forwarder, analytics } = this.#options;
+    const here = analytics();
+    if (here) return here.query.receipts.of(id, signal);
+    if (!forwarder) throw new AzudError('unavailable', `the store is not open yet: ${this.step}`);
+    const { status, body } = await forwarder.fetch(`/v1/transactions/${id}`, { principal, signal });
+    if (status === 200) return JSON.parse(body.toString()) as Receipt;
+    throw new AzudError(status === 404 ? 'transaction-not-found' : 'unavailable', `no receipt of ${id} now`);
+  }
+
+  close(): void {
+    this.#process.close();
+  }
+
+  /** Own checks only, so that two processes do not ask each other in a circle. */
+  async readinessOfOwn(): Promise<void> {
+    const { metrics, plan } = this.#options;
+    for (const { name, ok } of await this.#own()) {
+      metrics.gauge('azud_instance_healthy', { role: plan.title, check: name }).set(ok ? 1 : 0);
+    }
+  }
+
+  async #own(): Promise<Check[]> {
+    const { plan, analytics } = this.#options;
+    const checks: Check[] = [];
+    if (plan.roles.includes('intake')) checks.push({ name: 'broker', ok: true }, await diskCheck(plan.config.dataDir));
+    if (plan.roles.every((role) => role === 'intake')) return checks;
+    const open = analytics();
+    checks.push(open ? { name: 'store', ok: true } : { name: 'store', ok: false, reason: this.step });
+    if (plan.roles.includes('loader')) checks.push(loaderCheck(open));
+    return checks;
+  }
+
+  async #peer(): Promise<readonly Check[]> {
+    if (!this.#options.forwarder) return [];
+    try {
+      const { checks } = (await this.#fromPeer('/readyz')) as Readiness;
+      return checks;
+    } catch (error) {
+      return [{ name: 'analytics', ok: false, reason: messageOf(error) }];
+    }
+  }
+
+  async #fromPeer(path: string): Promise<unknown> {
+    const { forwarder } = this.#options;
+    if (!forwarder) throw new AzudError('unavailable', 'this process has no other half');
+    const signal = AbortSignal.timeout(PEER_TIMEOUT_MS);
+    const { body } = await forwarder.fetch(path, { principal: ANYONE, signal }).catch((error: unknown) => {
+      throw signal.aborted ? new AzudError('unavailable', 'analytics does not answer', { cause: error }) : error;
+    });
+    return JSON.parse(body.toString());
+  }
+}
+
+function loaderCheck(analytics: Analytics | null): Check {
+  if (!analytics) return { name: 'loader', ok: false, reason: 'waits for the store' };
+  const { state } = analytics;
+  if (state.name === 'running') return { name: 'loader', ok: true };
+  return { name: 'loader', ok: false, reason: 'reason' in state ? state.reason : state.name };
+}
+
+async function diskCheck(folder: string): Promise<Check> {
+  const { freeBytes, totalBytes } = await nodeIo.space(folder);
+  const used = 1 - freeBytes / totalBytes;
+  if (used < LOG_LIMITS.diskUsedRatioMax) return { name: 'disk', ok: true };
+  return { name: 'disk', ok: false, reason: `the disk of the data directory is ${(used * 100).toFixed(1)}% full` };
+}

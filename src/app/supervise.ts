@@ -1,0 +1,173 @@
+import { AzudError } from '../error/azud-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import { SUPERVISOR_LIMITS } from '../limits.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { FromChild } from './child-messages.ts';
+import { Child, type ChildEnd } from './child-process.ts';
+import type { ProcessPlan } from './compose.ts';
+import { EXIT_IO, RestartPolicy } from './restarts.ts';
+
+export interface SupervisorOptions {
+  readonly intake: ProcessPlan;
+  readonly analytics: ProcessPlan;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Both are up for the first time. */
+  readonly onReady: (url: string, promise: string) => void;
+}
+
+type Name = 'intake' | 'analytics';
+
+interface Post {
+  readonly name: Name;
+  readonly plan: ProcessPlan;
+  readonly execArgv: readonly string[];
+  readonly policy: RestartPolicy;
+  child: Child | null;
+  /** It has been ready at least once: from then on its deaths are accidents, not mistakes of the configuration. */
+  proven: boolean;
+}
+
+const { intakeHeapMb, intakeSemiSpaceMb } = SUPERVISOR_LIMITS;
+const INTAKE_FLAGS = [
+  '--disable-proto=delete',
+  `--max-old-space-size=${intakeHeapMb}`,
+  `--max-semi-space-size=${intakeSemiSpaceMb}`,
+];
+const ANALYTICS_FLAGS = ['--disable-proto=delete'];
+
+/**
+ * Keeps the two processes of an installation alive. It holds no data, opens no file and no port, and loads no driver,
+ * so that there is next to nothing in it that can fail.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #posts: Readonly<Record<Name, Post>>;
+  readonly #done: Promise<number>;
+  #finish: (exitCode: number) => void = () => {};
+  #front: Extract<FromChild, { type: 'ready' }> | null = null;
+  #announced = false;
+  #stopping = false;
+  #exitCode = 0;
+  #refusal: AzudError | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#posts = {
+      intake: post('intake', options.intake, INTAKE_FLAGS),
+      analytics: post('analytics', options.analytics, ANALYTICS_FLAGS),
+    };
+    this.#done = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /**
+   * Runs until stopped; resolves with the exit code.
+   * @throws AzudError when a child refuses to start for a reason that a restart cannot change
+   */
+  async run(): Promise<number> {
+    this.#spawn(this.#posts.intake);
+    this.#spawn(this.#posts.analytics);
+    const exitCode = await this.#done;
+    if (this.#refusal) throw this.#refusal;
+    return exitCode;
+  }
+
+  /** Drains and ends: the front door first, then analytics (which may still read the log), then the log. */
+  stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const { intake, analytics } = this.#posts;
+    const kill = setTimeout(() => this.#killAll(), SUPERVISOR_LIMITS.drainMs);
+    this.#done.then(() => clearTimeout(kill));
+    if (intake.child) intake.child.tell({ type: 'drain' });
+    else analytics.child?.tell({ type: 'stop' });
+    this.#finishWhenEmpty();
+  }
+
+  /** Process ids, for tests that kill them. */
+  get pids(): Readonly<Record<Name, number | undefined>> {
+    return { intake: this.#posts.intake.child?.pid, analytics: this.#posts.analytics.child?.pid };
+  }
+
+  #spawn(where: Post): void {
+    // A restarted intake must come back at the port it had, also when the configuration says "any".
+    const plan = where.name === 'intake' && this.#front ? { ...where.plan, port: this.#front.port } : where.plan;
+    where.child = new Child(plan, where.execArgv, {
+      onMessage: (message) => this.#hear(where, message),
+      onEnd: (end) => this.#ended(where, end),
+    });
+  }
+
+  #hear(where: Post, message: FromChild): void {
+    const { log, onReady } = this.#options;
+    if (message.type === 'step') log.info(message.step, { role: where.name });
+    if (message.type === 'drained') this.#posts.analytics.child?.tell({ type: 'stop' });
+    if (message.type === 'drained' && !this.#posts.analytics.child) where.child?.tell({ type: 'stop' });
+    if (message.type !== 'ready') return;
+    where.proven = true;
+    if (where.name === 'intake') this.#front = message;
+    if (this.#announced || !this.#front || !this.#posts.analytics.proven) return;
+    this.#announced = true;
+    onReady(this.#front.url, this.#front.promise);
+  }
+
+  #ended(where: Post, end: ChildEnd): void {
+    where.child = null;
+    if (this.#stopping) this.#stopOther(where.name);
+    else if (!where.proven && end.failure && isLasting(where, end.failure)) this.#refuse(end.failure);
+    else this.#restart(where, end);
+  }
+
+  #stopOther(ended: Name): void {
+    const { intake, analytics } = this.#posts;
+    (ended === 'analytics' ? intake : analytics).child?.tell({ type: 'stop' });
+    this.#finishWhenEmpty();
+  }
+
+  #restart(where: Post, end: ChildEnd): void {
+    const { clock, log } = this.#options;
+    const verdict = where.policy.died(end.code, clock.monotonic());
+    const fields = { role: where.name, exit_code: end.code, signal: end.signal, reason: end.failure?.message };
+    if ('giveUp' in verdict) {
+      log.error('a process failed for good', { ...fields, verdict: verdict.giveUp });
+      this.#exitCode = EXIT_IO;
+      this.stop();
+      return;
+    }
+    log.warn('a process died and is started again', { ...fields, restart_after_ms: verdict.restartAfterMs });
+    void clock.sleep(verdict.restartAfterMs).then(() => {
+      if (!this.#stopping) this.#spawn(where);
+    });
+  }
+
+  #refuse(failure: NonNullable<ChildEnd['failure']>): void {
+    this.#refusal = new AzudError(failure.code, failure.message, {
+      hint: failure.hint,
+      errors: failure.details.map((message) => ({ path: '', code: failure.code, message })),
+    });
+    this.stop();
+  }
+
+  #finishWhenEmpty(): void {
+    if (this.#posts.intake.child || this.#posts.analytics.child) return;
+    this.#finish(this.#exitCode);
+  }
+
+  #killAll(): void {
+    this.#options.log.warn('the drain took too long; what is left is killed', { after_ms: SUPERVISOR_LIMITS.drainMs });
+    this.#posts.intake.child?.kill();
+    this.#posts.analytics.child?.kill();
+  }
+}
+
+function post(name: Name, plan: ProcessPlan, execArgv: readonly string[]): Post {
+  return { name, plan, execArgv, policy: new RestartPolicy(), child: null, proven: false };
+}
+
+/** Mistakes of the operator, and states that only the operator can end. A server that is away may come back. */
+function isLasting(where: Post, { code, exit }: NonNullable<ChildEnd['failure']>): boolean {
+  if (where.name === 'intake') return code !== 'not-connected';
+  return exit === 2 || code === 'locked' || code === 'log-behind' || code === 'access-denied';
+}

@@ -1,0 +1,106 @@
+import type { JsonSchema } from '../../event/dataset.ts';
+import type { Endpoint } from '../../query/endpoint.ts';
+import type { EndpointParameter } from '../../query/endpoint-parameter.ts';
+import type { Answer } from '../answer.ts';
+import type { Parameter, PathParams, Route, RouteRequest } from './route.ts';
+import { formOf, QUERY_ROUTE, rawParameter } from './serving.ts';
+import { formatParameter, inPath, list, record, rowsAnswer } from './shapes.ts';
+
+/** A route a declared endpoint, at its own path, and one that says of any other name that there is none. */
+export function endpointRoutes(endpoints: ReadonlyMap<string, Endpoint>): Route[] {
+  return [...[...endpoints.values()].map(endpointRoute), unknownRoute()];
+}
+
+function endpointRoute(endpoint: Endpoint): Route {
+  const { name, path, params, shape, cacheMs } = endpoint;
+  const cached = cacheMs > 0 ? ` Answers are kept for ${cacheMs / 1_000} s and carry an ETag.` : '';
+  const row = { type: 'object' };
+  return {
+    ...QUERY_ROUTE,
+    id: `endpoint_${name}`,
+    path,
+    tag: 'endpoints',
+    summary: name.replaceAll('_', ' '),
+    description: `${shape === 'row' ? 'One row, bare; 404 when there is none.' : 'Rows.'}${cached}`,
+    scope: `query:${name}`,
+    parameters: [...[...params].map((entry) => parameterOf(path, entry)), formatParameter, rawParameter],
+    responses: { 200: rowsAnswer('The result.', shape === 'row' ? row : record({ data: list(row) })) },
+    errors: [
+      'invalid-parameter',
+      ...(shape === 'row' ? (['row-not-found'] as const) : []),
+      'not-acceptable',
+      'sql-failed',
+      'query-timeout',
+      'query-memory',
+    ],
+    example: '',
+    streamed: true,
+    async handler(request, rooms) {
+      const form = formOf(request);
+      const answer = await rooms.query().endpoints.call({
+        name,
+        params: [...Object.entries(request.params), ...request.query],
+        form,
+        signal: request.signal,
+      });
+      return cacheable(answer, request);
+    },
+  };
+}
+
+function unknownRoute(): Route {
+  return {
+    ...QUERY_ROUTE,
+    id: 'endpoint',
+    path: '/v1/endpoints/{name}',
+    tag: 'endpoints',
+    summary: 'Ask an endpoint',
+    description: 'The declared endpoints stand below, each with its parameters.',
+    scope: { documented: 'query:{name}', of: ({ name = '' }: PathParams) => `query:${name}` },
+    parameters: [inPath('name', 'Of the endpoint.')],
+    responses: { 200: rowsAnswer('The result.', { type: 'object' }) },
+    errors: ['endpoint-not-found'],
+    example: '',
+    streamed: true,
+    async handler(request, rooms) {
+      const { name = '' } = request.params;
+      const form = formOf(request);
+      const { endpoints } = rooms.query();
+      return cacheable(await endpoints.call({ name, params: request.query, form, signal: request.signal }), request);
+    },
+  };
+}
+
+interface Result {
+  readonly contentType: string;
+  readonly body: Buffer | AsyncIterable<Buffer>;
+  readonly etag: string | null;
+  readonly maxAgeSeconds: number | null;
+}
+
+/** 304 without a body when the client has these very bytes. */
+function cacheable({ contentType, body, etag, maxAgeSeconds }: Result, { headers }: RouteRequest): Answer {
+  const caching: Answer['headers'] = {
+    vary: 'accept, authorization',
+    ...(maxAgeSeconds !== null && { 'cache-control': `private, max-age=${maxAgeSeconds}` }),
+    ...(etag !== null && { etag }),
+  };
+  if (etag !== null && matches(headers['if-none-match'], etag)) return { status: 304, headers: caching, body: null };
+  return { status: 200, headers: { 'content-type': contentType, ...caching }, body };
+}
+
+/** The weak comparison of RFC 9110, 13.1.2. */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}
+
+function parameterOf(path: string, [name, { required, declaration }]: [string, EndpointParameter]): Parameter {
+  const { required: _required, type, ...bounds } = declaration;
+  const schema: JsonSchema = {
+    ...(type === 'date' || type === 'date-time' ? { type: 'string', format: type } : { type }),
+    ...bounds,
+  };
+  if (path.includes(`{${name}}`)) return inPath(name, '', schema);
+  return { name, in: 'query', required, description: '', schema };
+}

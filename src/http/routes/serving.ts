@@ -1,0 +1,203 @@
+import { AzudError } from '../../error/azud-error.ts';
+import { type Body, type FormatOptions, formatRow, formatRows } from '../../query/format/body.ts';
+import { chooseForm } from '../../query/format/negotiation.ts';
+import { type Answer, jsonAnswer } from '../answer.ts';
+import { allows } from '../auth.ts';
+import type { Route, RouteRequest } from './route.ts';
+import {
+  count,
+  flag,
+  formatParameter,
+  inPath,
+  inQuery,
+  json,
+  list,
+  named,
+  nullable,
+  record,
+  rowsAnswer,
+  text,
+  time,
+  uuid,
+} from './shapes.ts';
+
+export const QUERY_ROUTE = {
+  method: 'GET',
+  home: 'query',
+  requestBody: null,
+  bodyBytesMax: 0,
+} as const satisfies Partial<Route>;
+
+/** `Accept`, or `?format=` before it; `?raw=true` leaves CSV cells alone that a spreadsheet would run. */
+export function formOf({ headers, query }: RouteRequest): FormatOptions {
+  return chooseForm(headers.accept, query);
+}
+
+export function streamAnswer({ contentType, chunks }: Body, headers: Answer['headers'] = {}): Answer {
+  return { status: 200, headers: { 'content-type': contentType, vary: 'accept', ...headers }, body: chunks };
+}
+
+export const rawParameter = inQuery('raw', 'CSV: leave cells alone that a spreadsheet would run as a formula.', flag);
+const SUMMARY = {
+  dataset: text,
+  mode: { enum: ['append', 'upsert'] },
+  rows: count,
+  first: nullable(time),
+  last: nullable(time),
+  bytes: count,
+  lag: count,
+};
+const anyScope = { documented: 'query:{dataset}', of: ({ dataset = '' }) => `query:${dataset}` as const };
+
+/** Receipts, datasets, rows, and the conservation of them all. */
+export const SERVING_ROUTES: readonly Route[] = [
+  {
+    ...QUERY_ROUTE,
+    id: 'receipt',
+    path: '/v1/transactions/{transaction_id}',
+    tag: 'receipts',
+    summary: 'What became of a transaction',
+    description: 'Every accepted event is queued, stored, dead or a duplicate; the counts always add up.',
+    scope: { documented: 'intake:{dataset} or query:{dataset}', of: () => 'any' },
+    parameters: [inPath('transaction_id', 'Of the answer to a POST.', uuid)],
+    responses: { 200: json('The receipt.', named('Receipt')) },
+    errors: ['transaction-not-found'],
+    example: '',
+    streamed: false,
+    async handler({ params, principal, signal }, rooms) {
+      const { transaction_id: id = '' } = params;
+      const receipt = await rooms.query().receipts.of(id, signal);
+      // Whoever may neither send to nor read from the dataset learns nothing, not even that the transaction is there.
+      const dataset = receipt.dataset ?? '*';
+      if (!allows(principal, `intake:${dataset}`) && !allows(principal, `query:${dataset}`)) {
+        throw new AzudError('transaction-not-found', `no transaction ${id.slice(0, 64)}`);
+      }
+      return jsonAnswer(200, receipt);
+    },
+  },
+  {
+    ...QUERY_ROUTE,
+    id: 'datasets',
+    path: '/v1/datasets',
+    tag: 'datasets',
+    summary: 'List the datasets',
+    description: 'Those that the token may read.',
+    scope: 'any',
+    parameters: [],
+    responses: { 200: json('The datasets.', record({ data: list(record(SUMMARY)) })) },
+    errors: [],
+    example: '',
+    streamed: false,
+    async handler({ principal }, rooms) {
+      const all = await rooms.query().datasets.list();
+      return jsonAnswer(200, { data: all.filter(({ dataset }) => allows(principal, `query:${dataset}`)) });
+    },
+  },
+  {
+    ...QUERY_ROUTE,
+    id: 'dataset',
+    path: '/v1/datasets/{dataset}',
+    tag: 'datasets',
+    summary: 'Show one dataset',
+    description: 'Its schema, columns, row count, first and last event, size, and what is on its way.',
+    scope: anyScope,
+    parameters: [inPath('dataset', 'Its name.')],
+    responses: {
+      200: json(
+        'The dataset.',
+        record({ ...SUMMARY, columns: list(record({ name: text, type: text, required: flag })), schema: {} }),
+      ),
+    },
+    errors: ['dataset-not-found'],
+    example: '',
+    streamed: false,
+    async handler({ params }, rooms) {
+      return jsonAnswer(200, await rooms.query().datasets.detail(params.dataset ?? ''));
+    },
+  },
+  {
+    ...QUERY_ROUTE,
+    id: 'rows',
+    path: '/v1/datasets/{dataset}/rows',
+    tag: 'datasets',
+    summary: 'Read rows',
+    description:
+      'Newest first. Filter with `{column}={operator}.{value}`: `eq ne lt lte gt gte in like is`. ' +
+      'Integers beyond 2^53 and decimals are JSON strings, so that they arrive exact.',
+    scope: anyScope,
+    parameters: [
+      inPath('dataset', 'Its name.'),
+      inQuery('limit', 'Rows of a page.', { type: 'integer', minimum: 1, maximum: 10_000, default: 100 }),
+      inQuery('cursor', 'The `next` of the page before.'),
+      inQuery('order', 'Columns, a minus for descending: `-date,origin`.'),
+      inQuery('select', 'Columns: `date,origin`.'),
+      formatParameter,
+      rawParameter,
+    ],
+    responses: {
+      200: rowsAnswer('A page.', record({ data: list({ type: 'object' }), next: nullable(text) })),
+    },
+    errors: ['dataset-not-found', 'invalid-parameter', 'invalid-cursor', 'not-acceptable', 'query-timeout'],
+    example: '',
+    streamed: true,
+    async handler(request, rooms) {
+      const format = formOf(request);
+      const page = await rooms.query().rows.list(request.params.dataset ?? '', request.query, request.signal);
+      return streamAnswer(formatRows(page, format));
+    },
+  },
+  {
+    ...QUERY_ROUTE,
+    id: 'row',
+    path: '/v1/datasets/{dataset}/rows/{id}',
+    tag: 'datasets',
+    summary: 'Read one row',
+    description: 'By `_event_id`, or by its key in a dataset of mode upsert.',
+    scope: anyScope,
+    parameters: [inPath('dataset', 'Its name.'), inPath('id', 'Event id or key.'), formatParameter],
+    responses: { 200: rowsAnswer('The row.', { type: 'object' }) },
+    errors: ['dataset-not-found', 'row-not-found', 'invalid-parameter', 'not-acceptable'],
+    example: '',
+    streamed: true,
+    async handler(request, rooms) {
+      const format = formOf(request);
+      const { dataset = '', id = '' } = request.params;
+      return streamAnswer(formatRow(await rooms.query().rows.byId(dataset, id, request.signal), format));
+    },
+  },
+  {
+    ...QUERY_ROUTE,
+    id: 'conservation',
+    path: '/v1/conservation',
+    tag: 'receipts',
+    summary: 'Is every event accounted for?',
+    description: 'accepted = stored + duplicate + dead + in flight, for each dataset, at any moment.',
+    scope: 'metrics',
+    parameters: [],
+    responses: {
+      200: json(
+        'The balance.',
+        record({
+          balanced: flag,
+          datasets: list(
+            record({
+              dataset: text,
+              accepted: count,
+              stored: count,
+              duplicate: count,
+              dead: count,
+              in_flight: count,
+              balanced: flag,
+            }),
+          ),
+        }),
+      ),
+    },
+    errors: [],
+    example: '',
+    streamed: false,
+    async handler(_request, rooms) {
+      return jsonAnswer(200, await rooms.query().conservation.report());
+    },
+  },
+];
