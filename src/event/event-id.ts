@@ -1,5 +1,6 @@
 import type { RowError } from '../error/azud-error.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
+import { latin1 } from './json/byte.ts';
 import { hasControl } from './json/key-table.ts';
 import { KIND } from './json/number.ts';
 import type { JsonScanner } from './json/scanner.ts';
@@ -31,7 +32,7 @@ export function readEventId(
     case KIND.INTEGER:
     case KIND.LONG_INTEGER:
       // The literal itself: an id of 20 digits stays exact.
-      return bytes.toString('latin1', from, to);
+      return latin1(bytes, from, to);
     case KIND.STRING:
     case KIND.ESCAPED: {
       const text = bytes.toString('utf8', from, to);

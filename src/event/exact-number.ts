@@ -1,5 +1,6 @@
 import type { RowError } from '../error/azud-error.ts';
 import type { Column } from './dataset.ts';
+import { latin1 } from './json/byte.ts';
 import { KIND, significantDigits } from './json/number.ts';
 import type { JsonScanner } from './json/scanner.ts';
 import { pointer } from './pointer.ts';
@@ -20,7 +21,7 @@ export function inexactNumbers(bytes: Buffer, scanner: JsonScanner, columns: rea
   for (const [i, { name, type }] of columns.entries()) {
     if (!scanner.has(i) || ((scanner.kinds[i] as number) & (KIND.LONG_INTEGER | KIND.FLOAT | KIND.LONG_FLOAT)) === 0)
       continue;
-    const literal = bytes.toString('latin1', scanner.starts[i], scanner.ends[i]);
+    const literal = latin1(bytes, scanner.starts[i] as number, scanner.ends[i] as number);
     const fits = type === 'integer' ? fitsInteger(literal, scanner.kinds[i] as number) : fitsNumber(literal);
     if ((type !== 'integer' && type !== 'number') || fits) continue;
     const limit =

@@ -2,7 +2,7 @@ import { isObject } from './columns.ts';
 import type { Column, JsonSchema } from './dataset.ts';
 import { KIND } from './json/number.ts';
 import type { JsonScanner } from './json/scanner.ts';
-import { compileRules, type Rule } from './plain-rules.ts';
+import { compileRules, type Rules } from './plain-rules.ts';
 
 const { STRING, ESCAPED, INTEGER, FLOAT, BOOLEAN, NULL, OBJECT, ARRAY } = KIND;
 const STRINGS = STRING | ESCAPED;
@@ -53,48 +53,38 @@ export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]
   const mustStand = columns.map((column) => requiredNames.includes(column.name));
   const checks = columns.map((column) => compileProperty(properties[column.name]));
   const masks = Uint16Array.from(checks, (check) => check.kinds);
-  const rules = checks.map((check) => check.rules);
+  const stringRules = checks.map((check) => check.strings);
+  const numberRules = checks.map((check) => check.numbers);
 
   return {
     fits(bytes, scanner) {
       if (scanner.undeclared && !additionalProperties) return false;
       const { kinds, starts, ends } = scanner;
       for (let i = 0; i < masks.length; i++) {
-        if (!scanner.has(i)) {
+        const kind = kinds[i] as number;
+        if (kind === 0) {
           if (mustStand[i]) return false;
           continue;
         }
-        const kind = kinds[i] as number;
         if (((masks[i] as number) & kind) === 0) return false;
-        const rule = rules[i];
-        if (rule && (kind & (STRINGS | NUMBERS)) !== 0) {
-          if (!rule(bytes, starts[i] as number, ends[i] as number, kind)) return false;
-        }
+        const rule = kind === STRING ? stringRules[i] : (kind & NUMBERS) !== 0 ? numberRules[i] : null;
+        if (rule && !rule(bytes, starts[i] as number, ends[i] as number, kind)) return false;
       }
       return true;
     },
   };
 }
 
-interface PropertyCheck {
-  /** Kinds that may fit; any other is not sure. */
-  readonly kinds: number;
-  /** What a string or number must pass besides. */
-  readonly rules: Rule | null;
-}
+const NOT_SURE: Rules = { kinds: 0, strings: null, numbers: null };
 
-const NOT_SURE: PropertyCheck = { kinds: 0, rules: null };
-
-function compileProperty(schema: unknown): PropertyCheck {
-  if (schema === true) return { kinds: ANY, rules: null };
+/** Its `kinds` are those that may fit; any other is not sure. */
+function compileProperty(schema: unknown): Rules {
+  if (schema === true) return { kinds: ANY, strings: null, numbers: null };
   if (!isObject(schema)) return NOT_SURE;
   const named = schema.type === undefined ? Object.keys(KINDS_OF_TYPE) : [schema.type].flat();
-  let kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
+  const kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
   const keywords = Object.keys(schema).filter((keyword) => !PROPERTY_KEYWORDS.has(keyword));
-  if (keywords.length === 0) return { kinds, rules: null };
+  if (keywords.length === 0) return { kinds, strings: null, numbers: null };
   const rules = compileRules(schema, keywords);
-  if (!rules) return NOT_SURE;
-  // A rule reads bytes, so an escaped string under a rule is not sure; and a rule about an enum speaks of every kind.
-  kinds &= rules.allKinds ? rules.kinds : ~ESCAPED & ~(OBJECT | ARRAY);
-  return { kinds: kinds & ~ESCAPED, rules: rules.rule };
+  return rules ? { ...rules, kinds: kinds & rules.kinds } : NOT_SURE;
 }

@@ -1,29 +1,44 @@
-import { isObject } from './columns.ts';
 import { isDay } from './formats.ts';
+import { latin1 } from './json/byte.ts';
 import { KIND } from './json/number.ts';
 import { FORMATS } from './schema.ts';
 
 /** Does the value in these bytes surely fit? Given only strings without escapes (quotes included) and short numbers. */
 export type Rule = (bytes: Buffer, from: number, to: number, kind: number) => boolean;
 
+/** Bytes of the quotes around a string. */
+const QUOTES = 2;
+
 export interface Rules {
-  readonly rule: Rule;
-  /** True when the keywords speak of values of every type, as `enum` does; then only `kinds` may fit. */
-  readonly allKinds: boolean;
+  /** What strings and numbers must pass; null: all pass. */
+  readonly strings: Rule | null;
+  readonly numbers: Rule | null;
+  /** Kinds that may fit at all. */
   readonly kinds: number;
 }
 
-type RuleMaker = (value: unknown, schema: Readonly<Record<string, unknown>>) => Rule | null;
+type RuleMaker = (value: unknown) => { readonly strings: Rule } | { readonly numbers: Rule } | null;
 
 /** The keywords known here; null from a maker: this value of the keyword is not. */
 const MAKERS: Readonly<Record<string, RuleMaker>> = {
-  format: (value) => ofStrings(formatRule(value)),
-  minLength: (value) => ofStrings((bytes, from, to) => to - from - 2 >= Number(value) && isAscii(bytes, from, to)),
+  format: (value) => {
+    const rule = formatRule(value);
+    return rule && { strings: rule };
+  },
+  minLength: (value) => {
+    const min = Number(value) + QUOTES;
+    return { strings: (bytes, from, to) => to - from >= min && isAscii(bytes, from, to) };
+  },
   // A character has at least one byte.
-  maxLength: (value) => ofStrings((_, from, to) => to - from - 2 <= Number(value)),
+  maxLength: (value) => {
+    const max = Number(value) + QUOTES;
+    return { strings: (_, from, to) => to - from <= max };
+  },
   pattern: (value) => {
     const pattern = new RegExp(String(value), 'u');
-    return ofStrings((bytes, from, to) => isAscii(bytes, from, to) && pattern.test(inner(bytes, from, to)));
+    return {
+      strings: remembering((bytes, from, to) => isAscii(bytes, from, to) && pattern.test(inner(bytes, from, to))),
+    };
   },
   minimum: (value) => ofNumbers((number) => number >= Number(value)),
   maximum: (value) => ofNumbers((number) => number <= Number(value)),
@@ -31,20 +46,26 @@ const MAKERS: Readonly<Record<string, RuleMaker>> = {
   exclusiveMaximum: (value) => ofNumbers((number) => number < Number(value)),
 };
 
-/** One rule for all the keywords; null when one of them is not known here. */
+/** Kinds of which a keyword of strings or numbers says nothing, or something that is known here. */
+const RULED = KIND.STRING | KIND.INTEGER | KIND.FLOAT | KIND.BOOLEAN | KIND.NULL;
+
+/** The rules for all the keywords; null when one of them is not known here. */
 export function compileRules(schema: Readonly<Record<string, unknown>>, keywords: readonly string[]): Rules | null {
-  if (!isObject(schema)) return null;
   if (keywords.length === 1 && keywords[0] === 'enum') return enumRules(schema.enum);
-  const rules: Rule[] = [];
+  const strings: Rule[] = [];
+  const numbers: Rule[] = [];
   for (const keyword of keywords) {
-    const rule = Object.hasOwn(MAKERS, keyword) ? (MAKERS[keyword]?.(schema[keyword], schema) ?? null) : null;
-    if (!rule) return null;
-    rules.push(rule);
+    const made = Object.hasOwn(MAKERS, keyword) ? MAKERS[keyword]?.(schema[keyword]) : null;
+    if (!made) return null;
+    if ('strings' in made) strings.push(made.strings);
+    else numbers.push(made.numbers);
   }
-  const [only] = rules;
-  const rule: Rule =
-    rules.length === 1 && only ? only : (bytes, from, to, kind) => rules.every((each) => each(bytes, from, to, kind));
-  return { rule, allKinds: false, kinds: 0 };
+  return { strings: all(strings), numbers: all(numbers), kinds: RULED };
+}
+
+function all(rules: readonly Rule[]): Rule | null {
+  const [only = null] = rules;
+  return rules.length > 1 ? (bytes, from, to, kind) => rules.every((rule) => rule(bytes, from, to, kind)) : only;
 }
 
 /** Enumerations of strings only: the value's bytes are those of one of them. */
@@ -53,17 +74,14 @@ function enumRules(values: unknown): Rules | null {
   const encoded = values.map((value) => Buffer.from(JSON.stringify(value)));
   const rule: Rule = (bytes, from, to) =>
     encoded.some((option) => option.length === to - from && bytes.compare(option, 0, option.length, from, to) === 0);
-  return { rule, allKinds: true, kinds: KIND.STRING };
+  return { strings: rule, numbers: null, kinds: KIND.STRING };
 }
 
-function ofStrings(rule: Rule | null): Rule | null {
-  return rule && ((bytes, from, to, kind) => kind !== KIND.STRING || rule(bytes, from, to, kind));
-}
-
-function ofNumbers(test: (number: number) => boolean): Rule {
-  return (bytes, from, to, kind) =>
-    kind === KIND.STRING ||
-    test(kind === KIND.INTEGER ? integer(bytes, from, to) : Number(bytes.toString('latin1', from, to)));
+function ofNumbers(test: (number: number) => boolean): { readonly numbers: Rule } {
+  return {
+    numbers: (bytes, from, to, kind) =>
+      test(kind === KIND.INTEGER ? integer(bytes, from, to) : Number(latin1(bytes, from, to))),
+  };
 }
 
 function formatRule(name: unknown): Rule | null {
@@ -75,10 +93,32 @@ function formatRule(name: unknown): Rule | null {
   // Formats of numbers, and those with options, are left to Ajv.
   const test = format instanceof RegExp ? (text: string) => format.test(text) : format;
   if (typeof test !== 'function' || (format instanceof RegExp && format.global)) return null;
-  return (bytes, from, to) => isAscii(bytes, from, to) && test(inner(bytes, from, to)) === true;
+  return remembering((bytes, from, to) => isAscii(bytes, from, to) && test(inner(bytes, from, to)) === true);
 }
 
-const inner = (bytes: Buffer, from: number, to: number): string => bytes.toString('latin1', from + 1, to - 1);
+const SLOTS = 64;
+const SLOT_BYTES = 32;
+
+/** The values of many columns repeat: a slow rule is asked only when the value that passed last in its slot is another. */
+function remembering(rule: Rule): Rule {
+  const passed = new Uint8Array(SLOTS * SLOT_BYTES);
+  const lengths = new Uint8Array(SLOTS);
+  return (bytes, from, to, kind) => {
+    const length = to - from;
+    if (length > SLOT_BYTES) return rule(bytes, from, to, kind);
+    const slot = (length + 7 * (bytes[from + 1] as number) + 3 * (bytes[to - 2] as number)) % SLOTS;
+    const start = slot * SLOT_BYTES;
+    let i = 0;
+    if (lengths[slot] === length) while (i < length && bytes[from + i] === passed[start + i]) i++;
+    if (i === length) return true;
+    if (!rule(bytes, from, to, kind)) return false;
+    lengths[slot] = length;
+    for (i = 0; i < length; i++) passed[start + i] = bytes[from + i] as number;
+    return true;
+  };
+}
+
+const inner = (bytes: Buffer, from: number, to: number): string => latin1(bytes, from + 1, to - 1);
 
 function isAscii(bytes: Buffer, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if ((bytes[i] as number) >= 0x80) return false;

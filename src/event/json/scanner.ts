@@ -2,7 +2,7 @@ import { AzudError } from '../../error/azud-error.ts';
 import type { ErrorCode } from '../../error/catalogue.ts';
 import { JSON_LIMITS } from '../../limits.ts';
 import { pointer } from '../pointer.ts';
-import { BYTE, PLAIN, positionOf, skipSpace } from './byte.ts';
+import { BYTE, isDigit, PLAIN, positionOf, skipSpace } from './byte.ts';
 import { KEY_FAULT, KeyTable } from './key-table.ts';
 import { KIND, readNumber } from './number.ts';
 import { readEscapes } from './string.ts';
@@ -34,8 +34,9 @@ export class JsonScanner {
   kind = 0;
   /** True when the last event has a top-level key that is not declared. */
   undeclared = false;
-  /** Of each declared name present in the last event: KIND, first byte, byte after the last. */
+  /** Of each declared name: its value's KIND in the last event, 0 when it is not there. */
   readonly kinds: Uint16Array;
+  /** First byte of each value, and the byte after its last. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
   readonly #keys: KeyTable;
@@ -47,7 +48,6 @@ export class JsonScanner {
   readonly #successors: Int32Array;
   readonly #root: number;
   #serial = 0;
-  #rootSerial = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
   #keyCount = 0;
@@ -79,7 +79,7 @@ export class JsonScanner {
     this.undeclared = false;
     if (this.#keys.makeRoom()) this.#successors.fill(NO_KEY);
     if (this.#serial > 0xf0000000) this.#restartSerials();
-    this.#rootSerial = this.#serial + 1;
+    this.kinds.fill(0);
     const end = this.#value(this.#skip(from), 0, this.#root - this.#keys.capacity);
     if (end > to) throw this.#unexpected(to);
     return end;
@@ -93,7 +93,7 @@ export class JsonScanner {
 
   /** Is the declared name of this index in the last event? Meaningful when the event is an object. */
   has(index: number): boolean {
-    return (this.#stamps[1] as Uint32Array)[index] === this.#rootSerial;
+    return this.kinds[index] !== 0;
   }
 
   #skip(at: number): number {
@@ -101,9 +101,18 @@ export class JsonScanner {
   }
 
   #value(at: number, depth: number, key: number): number {
-    switch (at < this.#end ? this.#bytes[at] : -1) {
-      case BYTE.QUOTE:
-        return this.#string(at + 1);
+    const bytes = this.#bytes;
+    const byte = at < this.#end ? bytes[at] : -1;
+    if (byte === BYTE.QUOTE) {
+      let i = at + 1;
+      while (PLAIN[bytes[i] as number] === 1) i++;
+      if (bytes[i] === BYTE.QUOTE && i < this.#end) {
+        this.kind = KIND.STRING;
+        return i + 1;
+      }
+      return this.#string(at + 1);
+    }
+    switch (byte) {
       case BYTE.OPEN_OBJECT:
         return this.#object(at + 1, depth + 1, key);
       case BYTE.OPEN_ARRAY:
@@ -252,11 +261,19 @@ export class JsonScanner {
     const first = bytes[i] as number;
     if (first > BYTE.ZERO && first <= BYTE.NINE) {
       const from = i;
-      while ((bytes[i] as number) >= BYTE.ZERO && (bytes[i] as number) <= BYTE.NINE) i++;
+      while (isDigit(bytes[i] as number)) i++;
+      // The common cases: up to 15 digits, with or without a point among them.
+      let digits = i - from;
+      let kind: number = KIND.INTEGER;
+      if (bytes[i] === BYTE.DOT && isDigit(bytes[i + 1] as number)) {
+        i += 2;
+        while (isDigit(bytes[i] as number)) i++;
+        digits = i - from - 1;
+        kind = KIND.FLOAT;
+      }
       const after = bytes[i] as number;
-      // Up to 15 digits and nothing more: the common case, exact in a double.
-      if (i - from <= 15 && after !== BYTE.DOT && after !== BYTE.LOWER_E && after !== BYTE.UPPER_E) {
-        this.kind = KIND.INTEGER;
+      if (digits <= 15 && after !== BYTE.DOT && after !== BYTE.LOWER_E && after !== BYTE.UPPER_E) {
+        this.kind = kind;
         return i;
       }
     }
