@@ -20,7 +20,7 @@ export interface TestEvent {
 interface Tally {
   passed: number;
   failed: number;
-  durationMs: number;
+  ended: boolean;
   /** What the file printed: shown only when something in it fails. */
   output: string;
 }
@@ -81,7 +81,9 @@ export class Report {
   ended(file: string, durationMs: number): void {
     const name = relative(this.#root, file);
     const tally = this.#tally(name);
-    tally.durationMs = durationMs;
+    // A file that ends badly is spoken for twice: by its summary and by its process.
+    if (tally.ended) return;
+    tally.ended = true;
     const mark = tally.failed > 0 ? this.#paint('31', '✗') : this.#paint('32', '✓');
     const counts = tally.failed > 0 ? `${tally.passed} passed, ${tally.failed} failed` : `${tally.passed}`;
     this.#print(`${mark} ${name} ${this.#paint('2', `${counts} · ${(durationMs / 1000).toFixed(1)} s`)}`);
@@ -89,7 +91,7 @@ export class Report {
 
   /** Prints what is left to say; the last line is `N passed, N failed`. Answers the exit code. */
   end(): number {
-    for (const failure of this.#failures) this.#printFailure(failure);
+    for (const [i, failure] of this.#failures.entries()) this.#printFailure(failure, this.#failures[i - 1]);
     for (const line of this.#notes) this.#print(line);
     const passed = [...this.#files.values()].reduce((sum, tally) => sum + tally.passed, 0);
     this.#print(`\n${this.#files.size} files in ${((performance.now() - this.#begun) / 1000).toFixed(1)} s`);
@@ -102,8 +104,11 @@ export class Report {
     this.#failures.push({ file, name: name.startsWith(this.#root) ? 'the file itself' : name, detail });
   }
 
-  #printFailure({ file, name, detail }: Failure): void {
-    this.#print(`\n${this.#paint('31', '✗')} ${file === '' ? name : `${file}: ${name}`}`);
+  #printFailure({ file, name, detail }: Failure, before: Failure | undefined): void {
+    // A hook that fails fails every test below it, with the same words.
+    const again = before?.file === file && before.detail === detail;
+    this.#print(`${again ? '' : '\n'}${this.#paint('31', '✗')} ${file === '' ? name : `${file}: ${name}`}`);
+    if (again) return;
     this.#print(indented(detail));
     const tally = this.#files.get(file);
     if (!tally?.output) return;
@@ -118,7 +123,7 @@ export class Report {
   #tally(file: string): Tally {
     const known = this.#files.get(file);
     if (known) return known;
-    const tally: Tally = { passed: 0, failed: 0, durationMs: 0, output: '' };
+    const tally: Tally = { passed: 0, failed: 0, ended: false, output: '' };
     this.#files.set(file, tally);
     return tally;
   }
