@@ -140,10 +140,13 @@ export class MemoryStoreDriver implements StoreDriver {
   }
 
   #rowsOf({ batch, kept }: SettledBatch): Row[] {
-    const dataset = this.#opened().get(batch.dataset);
-    if (!dataset) throw notOpen();
     const lines = linesOf(batch.lines);
-    return (kept ?? lines.keys().toArray()).map((line) => {
+    const wanted = kept ?? lines.keys().toArray();
+    const dataset = this.#opened().get(batch.dataset);
+    // The lines of a dataset that is not declared any more are dead letters, every one.
+    if (wanted.length === 0) return [];
+    if (!dataset) throw notOpen();
+    return wanted.map((line) => {
       const row = eventRow(lines[line]?.toString() ?? '', dataset, batch.extras);
       row.set('_event_id', batch.ids?.[line] ?? eventIdAt(batch.transactionId, line));
       row.set('_transaction_id', batch.transactionId);

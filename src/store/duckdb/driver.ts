@@ -1,0 +1,288 @@
+import { existsSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import type { DuckDBInstance } from '@duckdb/node-api';
+import type { Progress } from '../../broker/driver.ts';
+import { AzudError, isAzudError } from '../../error/azud-error.ts';
+import type { Dataset } from '../../event/dataset.ts';
+import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
+import type { Counts } from '../../event/outcome.ts';
+import type {
+  Ledger,
+  OpenOptions,
+  ReadLimits,
+  RowStream,
+  RowsQuery,
+  SqlQuery,
+  StoreCapabilities,
+  StoreDriver,
+  TableFacts,
+  WriteUnit,
+} from '../driver.ts';
+import { quote } from '../sql/dialect.ts';
+import { sweepHorizon } from '../sweep.ts';
+import { SYSTEM_TABLES } from '../tables.ts';
+import { badRow } from '../value.ts';
+import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
+import { classify } from './errors.ts';
+import { Queries } from './queries.ts';
+import { Reader } from './reader.ts';
+import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
+import { type DuckdbSettings, Session } from './session.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { convertedColumns, idsTable, probeStatement } from './statements.ts';
+import { fitTables } from './tables.ts';
+import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
+
+export interface DuckdbContext {
+  readonly dataDir: string;
+  /** The engine has invalidated itself: this process must exit; the next one recovers. */
+  readonly onFatal: (error: AzudError) => void;
+}
+
+/** What is there only while the store is open. */
+interface Opened {
+  readonly instance: DuckDBInstance;
+  readonly writer: Session;
+  readonly prober: Session;
+  readonly reader: Reader;
+  readonly queries: Queries;
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  readonly units: UnitWriter;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+/** Batch ids of brokers without positions: longer than any of them redelivers. */
+const BATCH_IDS_KEPT_MS = 14 * DAY_MS;
+
+export class DuckdbStoreDriver implements StoreDriver {
+  readonly capabilities: StoreCapabilities = {
+    kind: 'duckdb',
+    sql: true,
+    sharing: 'process',
+    columnTypes: ['string', 'integer', 'number', 'decimal', 'boolean', 'timestamp', 'date', 'uuid', 'json'],
+  };
+  readonly #settings: DuckdbSettings;
+  readonly #files: StoreFiles;
+  readonly #onFatal: DuckdbContext['onFatal'];
+  #opened: Opened | null = null;
+  /** Null when a write ended without a known outcome: then it is read again. */
+  #head: Head | null = null;
+  /** Writes, sweeps and snapshots, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #probes: Promise<unknown> = Promise.resolve();
+
+  constructor(config: DuckdbStoreConfig, { dataDir, onFatal }: DuckdbContext) {
+    this.#settings = { ...DUCKDB_DEFAULTS, ...config };
+    const { path } = this.#settings;
+    this.#files = filesOf(isAbsolute(path) ? path : join(dataDir, path));
+    this.#onFatal = onFatal;
+  }
+
+  async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
+    refuseTwins(datasets);
+    const instance = await openWithRecovery(this.#files, { settings: this.#settings, now: Date.now, onStep });
+    try {
+      const writer = await Session.open(instance);
+      await fitTables(writer, datasets, allowDestructive);
+      this.#head = await readHead(writer);
+      // Statements prepared before the tables changed would be made anew each time.
+      writer.close();
+      this.#opened = await assemble(instance, datasets);
+    } catch (error) {
+      instance.closeSync();
+      throw classify(error, 'the tables cannot be made to fit');
+    }
+  }
+
+  async progress(): Promise<Progress> {
+    return progressOf(await this.#headNow());
+  }
+
+  write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
+    return this.#inTurn('the unit cannot be written', async ({ writer, units }) => {
+      const head = await this.#readHead(writer);
+      this.#head = null;
+      const written = await writer
+        .transaction(() => units.write(unit, head))
+        .catch((error: unknown) => {
+          if (classify(error, '').code === 'bad-row') this.#head = head;
+          throw error;
+        });
+      this.#head = written.head;
+      return written.results;
+    });
+  }
+
+  probe(dataset: Dataset, lines: Buffer): Promise<void> {
+    const done = this.#probes.then(() => this.#probe(dataset, lines));
+    this.#probes = done.catch(() => {});
+    return done;
+  }
+
+  async rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream> {
+    const { queries, datasets } = this.#now();
+    const system = SYSTEM_TABLES.find(({ name }) => name === query.table);
+    const columns = system?.columns ?? [...(datasets.get(query.table)?.columns ?? []), ...SYSTEM_COLUMNS];
+    return queries.rows(query, columns, limits);
+  }
+
+  async sql(query: SqlQuery, limits: ReadLimits): Promise<RowStream> {
+    return this.#now().queries.sql(query, limits);
+  }
+
+  async ledger(): Promise<Ledger> {
+    const head = await this.#headNow();
+    return { progress: progressOf(head), counts: head.counts };
+  }
+
+  async describe(dataset: string): Promise<TableFacts> {
+    const { reader, datasets } = this.#now();
+    const others = [...datasets.keys()].map((name) => `(SELECT count(*) FROM ${quote(name)})`);
+    const [row] = await reader.all(
+      `SELECT count(*), min("_received_at"), max("_received_at"), ${others.join(' + ')} FROM ${quote(dataset)}`,
+    );
+    const [rows, first, last, all] = row ?? [];
+    const bytes = (await stat(this.#files.main)).size;
+    return {
+      rows: Number(rows),
+      first: typeof first === 'string' ? first : null,
+      last: typeof last === 'string' ? last : null,
+      bytes: Math.round((bytes * Number(rows)) / Math.max(1, Number(all))),
+    };
+  }
+
+  sweep(now: number): Promise<void> {
+    return this.#inTurn('the sweep failed', async ({ writer, datasets }) => {
+      const horizon = sweepHorizon(now, (await this.#readHead(writer)).lastReceivedAt);
+      for (const dataset of datasets.values()) {
+        await writer.run(`DELETE FROM ${idsTable(dataset.name)} WHERE received_ms < CAST($1 AS BIGINT)`, [
+          String(horizon - dataset.dedupeWindowMs),
+        ]);
+        if (dataset.retentionMs === null) continue;
+        const before = String(horizon - dataset.retentionMs);
+        await writer.transaction(async () => {
+          await writer.run(`DELETE FROM ${quote(dataset.name)} WHERE "_received_at" < ${EPOCH_MS}`, [before]);
+          await writer.run(`DELETE FROM "_transactions" WHERE dataset = $2 AND received_at < ${EPOCH_MS}`, [
+            before,
+            dataset.name,
+          ]);
+        });
+      }
+      const oldest = String(horizon - BATCH_IDS_KEPT_MS);
+      await writer.run('DELETE FROM "_batches" WHERE received_ms < CAST($1 AS BIGINT)', [oldest]);
+    });
+  }
+
+  snapshot(): Promise<Progress> {
+    return this.#inTurn('the snapshot failed', ({ writer, datasets }) => {
+      const tables = [...SYSTEM_TABLES.map(({ name }) => name), ...datasets.keys()];
+      return takeSnapshot(writer, tables, this.#files);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#turn.catch(() => {});
+    await this.#probes;
+    const opened = this.#opened;
+    this.#opened = null;
+    this.#head = null;
+    if (!opened) return;
+    opened.reader.close();
+    opened.prober.close();
+    opened.writer.close();
+    opened.instance.closeSync();
+    await rm(`${this.#files.snapshot}.part`, { force: true });
+  }
+
+  #now(): Opened {
+    if (!this.#opened) throw new AzudError('unavailable', 'the database is not open');
+    return this.#opened;
+  }
+
+  async #headNow(): Promise<Head> {
+    return this.#head ?? this.#inTurn('the progress cannot be read', ({ writer }) => this.#readHead(writer));
+  }
+
+  async #readHead(writer: Session): Promise<Head> {
+    this.#head ??= await readHead(writer);
+    return this.#head;
+  }
+
+  #inTurn<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
+    const done = this.#turn.then(async () => {
+      try {
+        return await work(this.#now());
+      } catch (error) {
+        throw await this.#fatal(classify(error, what));
+      }
+    });
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #probe(dataset: Dataset, lines: Buffer): Promise<void> {
+    const { prober } = this.#now();
+    const events = lines.subarray(0, lines.length - 1);
+    const columns = convertedColumns(dataset);
+    if (columns.length === 0) return;
+    const failure = await failureOf(prober.run(probeStatement(columns), [events]));
+    if (failure === null) return;
+    // Only one line has one path; of many, isolation will ask again.
+    if (!events.includes(0x0a)) {
+      for (const column of columns) {
+        const own = await failureOf(prober.run(probeStatement([column]), [events]));
+        if (own?.code === 'bad-row') throw badRow(column, `cannot be kept as ${column.type}`);
+      }
+    }
+    throw await this.#fatal(failure);
+  }
+
+  /** A database that invalidated itself stays so in this process, and a damaged block is found by no opening. */
+  async #fatal(error: AzudError): Promise<AzudError> {
+    if (!isAzudError(error, 'store-damaged')) return error;
+    if (/checksum|corrupt/i.test(error.message) && existsSync(this.#files.main)) {
+      await markDamaged(this.#files, error.message);
+    }
+    this.#onFatal(error);
+    return error;
+  }
+}
+
+const EPOCH_MS = 'make_timestamptz(CAST($1 AS BIGINT) * 1000)';
+
+async function assemble(instance: DuckDBInstance, datasets: readonly Dataset[]): Promise<Opened> {
+  const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
+  const writer = await Session.open(instance);
+  const reader = new Reader(instance);
+  return {
+    instance,
+    writer,
+    reader,
+    prober: await Session.open(instance),
+    queries: new Queries(reader, byName),
+    datasets: byName,
+    units: new UnitWriter(writer, byName),
+  };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<AzudError | null> {
+  return work.then(
+    () => null,
+    (error: unknown) => classify(error, 'the lines cannot be converted'),
+  );
+}
+
+/** DuckDB's names do not heed case, so two properties that differ in nothing else would be one column. */
+function refuseTwins(datasets: readonly Dataset[]): void {
+  const errors = datasets.flatMap(({ name, columns }) =>
+    columns
+      .filter((column, at) => columns.findIndex((other) => other.name.toLowerCase() === column.name.toLowerCase()) < at)
+      .map((column) => ({
+        path: `/datasets/${name}/schema/properties/${column.name}`,
+        code: 'invalid_config',
+        message: `${name}: ${column.name} differs from another property in case only`,
+      })),
+  );
+  if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
+}

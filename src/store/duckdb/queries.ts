@@ -1,0 +1,138 @@
+import type { DuckDBPreparedStatement } from '@duckdb/node-api';
+import type { Column, Dataset } from '../../event/dataset.ts';
+import { uuidTimeMs } from '../../event/ids.ts';
+import type { Condition, ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
+import { type Bound, compileRows } from '../sql/compiler.ts';
+import { SYSTEM_TABLES } from '../tables.ts';
+import { isoOf } from '../value.ts';
+import { DUCKDB_DIALECT } from './dialect.ts';
+import { classifyQuery } from './errors.ts';
+import { checkQuery } from './guard.ts';
+import type { Reader } from './reader.ts';
+import { idsTable } from './statements.ts';
+
+/** Queries already checked; endpoints are few and fixed. */
+const CHECKED_MAX = 1_000;
+/** How far intake's clock may move between the making of an id and of its batch's time, ms. */
+const SLACK_MS = 60_000;
+
+/** The two ways of reading: the portable query and one SELECT. */
+export class Queries {
+  readonly #reader: Reader;
+  readonly #datasets: ReadonlyMap<string, Dataset>;
+  readonly #tables: ReadonlySet<string>;
+  readonly #checked = new Set<string>();
+
+  constructor(reader: Reader, datasets: ReadonlyMap<string, Dataset>) {
+    this.#reader = reader;
+    this.#datasets = datasets;
+    this.#tables = new Set([...datasets.keys(), ...SYSTEM_TABLES.map(({ name }) => name)]);
+  }
+
+  async rows(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream> {
+    const id = this.#singleEventId(query);
+    if (id === null) return this.#select(withTransactionTime(query), columns, limits);
+    for (const time of await this.#timesOf(query.table, id)) {
+      const found = await this.#firstRow(between(query, '_received_at', time), columns, limits);
+      if (found) return found;
+    }
+    return this.#select(query, columns, limits);
+  }
+
+  async sql({ text, params }: SqlQuery, limits: ReadLimits): Promise<RowStream> {
+    if (!this.#checked.has(text)) {
+      const [row] = await this.#reader.all('SELECT CAST(json_serialize_sql($1) AS VARCHAR)', [text]);
+      checkQuery(String(row?.[0]), this.#tables);
+      if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
+      this.#checked.add(text);
+    }
+    const bind = (statement: DuckDBPreparedStatement) => {
+      for (const [name, bound] of Object.entries(params)) bindAt(statement, statement.parameterIndex(name), bound);
+    };
+    return this.#reader.read(
+      { text, bind, columns: null, classify: (error) => classifyQuery(error, 'the query') },
+      limits,
+    );
+  }
+
+  #select(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream> {
+    const limit = Math.min(query.limit, limits.rowsMax);
+    const { text, values } = compileRows({ ...query, limit }, columns, DUCKDB_DIALECT);
+    const bind = (statement: DuckDBPreparedStatement) => {
+      for (const [at, bound] of values.entries()) bindAt(statement, at + 1, bound);
+    };
+    const classify = (error: unknown) => classifyQuery(error, 'the rows cannot be read');
+    return this.#reader.read({ text, bind, columns: query.select, classify }, limits);
+  }
+
+  /** A read of one row by its event id, the only read that may stop at the first it finds. */
+  #singleEventId({ table, where, limit, after }: RowsQuery): string | null {
+    if (limit !== 1 || after !== null || !this.#datasets.has(table)) return null;
+    const condition = where.find(({ column, operator }) => column === '_event_id' && operator === 'eq');
+    return typeof condition?.value === 'string' ? condition.value : null;
+  }
+
+  /**
+   * Where in time a row may lie, so that the engine skips every block but a few: by the id's own time, which is the
+   * transaction's, and by the time remembered with a client's id. A row may still lie elsewhere.
+   */
+  async #timesOf(table: string, id: string): Promise<number[]> {
+    const own = uuidTimeMs(id);
+    if (own !== null) return [own];
+    const rows = await this.#reader.all(
+      `SELECT received_ms FROM ${idsTable(table)} WHERE low = md5_number_lower($1) AND high = md5_number_upper($1)`,
+      [id],
+    );
+    return rows.map(([ms]) => Number(ms));
+  }
+
+  async #firstRow(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream | null> {
+    const stream = await this.#select(query, columns, limits);
+    for await (const rows of stream.chunks) return { columns: stream.columns, chunks: once(rows) };
+    return null;
+  }
+}
+
+async function* once<T>(value: T) {
+  yield value;
+}
+
+/** A transaction's rows are never older than its id; a replay makes them younger. */
+function withTransactionTime(query: RowsQuery): RowsQuery {
+  const system = query.table === '_transactions';
+  const [id, time] = system ? ['transaction_id', 'received_at'] : ['_transaction_id', '_received_at'];
+  const value = query.where.find(({ column, operator }) => column === id && operator === 'eq')?.value;
+  const ms = typeof value === 'string' ? uuidTimeMs(value) : null;
+  if (ms === null || query.table === '_dead_letters') return query;
+  return { ...query, where: [...query.where, { column: time, operator: 'gte', value: isoMs(ms - SLACK_MS) }] };
+}
+
+function between(query: RowsQuery, column: string, ms: number): RowsQuery {
+  const bounds: Condition[] = [
+    { column, operator: 'gte', value: isoMs(ms - SLACK_MS) },
+    { column, operator: 'lte', value: isoMs(ms + SLACK_MS) },
+  ];
+  return { ...query, where: [...query.where, ...bounds] };
+}
+
+const isoMs = (ms: number): string => isoOf(BigInt(ms) * 1000n);
+
+function bindAt(statement: DuckDBPreparedStatement, index: number, { value, type }: Bound): void {
+  if (value === null) statement.bindNull(index);
+  else if (typeof value === 'boolean') statement.bindBoolean(index, value);
+  else if (type === 'number') statement.bindDouble(index, Number(value));
+  else if (type === 'integer') bindInteger(statement, index, value);
+  else if (type === 'timestamp' || type === 'date' || type === 'uuid' || type === 'decimal')
+    bindText(statement, index, value);
+  else bindText(statement, index, value);
+}
+
+function bindInteger(statement: DuckDBPreparedStatement, index: number, value: NonNullable<Value>): void {
+  const integer = BigInt(value);
+  if (integer >= -(2n ** 63n) && integer < 2n ** 63n) statement.bindBigInt(index, integer);
+  else statement.bindHugeInt(index, integer);
+}
+
+function bindText(statement: DuckDBPreparedStatement, index: number, value: NonNullable<Value>): void {
+  statement.bindVarchar(index, String(value));
+}

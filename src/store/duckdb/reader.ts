@@ -1,0 +1,174 @@
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  type DuckDBInstance,
+  type DuckDBPreparedStatement,
+  type DuckDBResult,
+  StatementType,
+} from '@duckdb/node-api';
+import { AzudError } from '../../error/azud-error.ts';
+import type { Column } from '../../event/dataset.ts';
+import { QUERY_LIMITS } from '../../limits.ts';
+import type { ReadLimits, RowStream, Value } from '../driver.ts';
+import { queryTimeout, streamWithin } from '../reading.ts';
+import { columnTypeOf, valueOfDuck } from './values.ts';
+
+export interface Read {
+  readonly text: string;
+  readonly bind: (statement: DuckDBPreparedStatement) => void;
+  /** Known columns; null: as the result has them. */
+  readonly columns: RowStream['columns'] | null;
+  /** Our error for one of the engine's. */
+  readonly classify: (error: unknown) => AzudError;
+}
+
+/** A few connections for reads, each used by one read at a time; those that come later wait their turn. */
+export class Reader {
+  readonly #instance: DuckDBInstance;
+  readonly #idle: DuckDBConnection[] = [];
+  readonly #waiting: ((connection: DuckDBConnection) => void)[] = [];
+  #opened = 0;
+
+  constructor(instance: DuckDBInstance) {
+    this.#instance = instance;
+  }
+
+  /**
+   * Runs one SELECT in a read-only transaction and streams its rows; the connection is given back when the stream
+   * ends, fails or is left early.
+   */
+  async read(read: Read, limits: ReadLimits): Promise<RowStream> {
+    limits.signal.throwIfAborted();
+    if (limits.timeoutMs <= 0) throw queryTimeout(limits);
+    const connection = await this.#take();
+    const task = new ReadTask(connection, read, limits);
+    try {
+      const result = await task.start();
+      const columns = read.columns ?? columnsOf(result);
+      return streamWithin({ columns, chunks: this.#chunks(task, result) }, limits);
+    } catch (error) {
+      await this.#give(connection, task);
+      throw task.explain(error);
+    }
+  }
+
+  /** Small results of our own, whole. */
+  async all(text: string, parameters: readonly string[] = []): Promise<(readonly Value[])[]> {
+    const connection = await this.#take();
+    try {
+      const reader = await connection.runAndReadAll(text, [...parameters]);
+      const types = reader.columnTypes();
+      return reader.getRows().map((row) => row.map((value, at) => valueOfDuck(value, typeAt(types, at))));
+    } finally {
+      this.#release(connection);
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.closeSync();
+  }
+
+  async *#chunks(task: ReadTask, result: DuckDBResult) {
+    try {
+      const types = result.columnTypes();
+      for (;;) {
+        const chunk: DuckDBDataChunk | null = await result.fetchChunk();
+        if (!chunk || chunk.rowCount === 0) return;
+        yield rowsOf(chunk, types);
+      }
+    } catch (error) {
+      throw task.explain(error);
+    } finally {
+      await this.#give(task.connection, task);
+    }
+  }
+
+  async #take(): Promise<DuckDBConnection> {
+    const idle = this.#idle.pop();
+    if (idle) return idle;
+    if (this.#opened < QUERY_LIMITS.concurrentMax) {
+      this.#opened += 1;
+      return this.#instance.connect();
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #give(connection: DuckDBConnection, task: ReadTask): Promise<void> {
+    await task.end();
+    this.#release(connection);
+  }
+
+  #release(connection: DuckDBConnection): void {
+    const next = this.#waiting.shift();
+    if (next) next(connection);
+    else this.#idle.push(connection);
+  }
+}
+
+/** One read on one connection: its transaction, its statement, its deadline. */
+class ReadTask {
+  readonly connection: DuckDBConnection;
+  readonly #read: Read;
+  readonly #limits: ReadLimits;
+  readonly #stop: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #timedOut = false;
+  #statement: DuckDBPreparedStatement | null = null;
+
+  constructor(connection: DuckDBConnection, read: Read, limits: ReadLimits) {
+    this.connection = connection;
+    this.#read = read;
+    this.#limits = limits;
+    this.#stop = () => connection.interrupt();
+  }
+
+  async start(): Promise<DuckDBResult> {
+    const { timeoutMs, signal } = this.#limits;
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      this.connection.interrupt();
+    }, timeoutMs);
+    signal.addEventListener('abort', this.#stop, { once: true });
+    await this.connection.run('BEGIN TRANSACTION READ ONLY');
+    this.#statement = await this.connection.prepare(this.#read.text);
+    if (this.#statement.statementType !== StatementType.SELECT) {
+      throw new AzudError('sql-failed', 'only one SELECT statement can be run');
+    }
+    this.#read.bind(this.#statement);
+    return this.#statement.stream();
+  }
+
+  async end(): Promise<void> {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#limits.signal.removeEventListener('abort', this.#stop);
+    this.#statement?.destroySync();
+    this.#statement = null;
+    await this.connection.run('ROLLBACK').catch(() => {});
+  }
+
+  explain(error: unknown): unknown {
+    if (this.#timedOut) return queryTimeout(this.#limits);
+    if (this.#limits.signal.aborted) return this.#limits.signal.reason;
+    return this.#read.classify(error);
+  }
+}
+
+function columnsOf(result: DuckDBResult): Pick<Column, 'name' | 'type'>[] {
+  return result.columnNames().map((name, at) => ({
+    name,
+    type: columnTypeOf(result.columnType(at), result.columnLogicalType(at).alias),
+  }));
+}
+
+type Types = ReturnType<DuckDBResult['columnTypes']>;
+
+function typeAt(types: Types, at: number): Types[number] {
+  const type = types[at];
+  if (!type) throw new AzudError('internal', `a result has no column ${at}`);
+  return type;
+}
+
+function rowsOf(chunk: DuckDBDataChunk, types: Types): Value[][] {
+  const columns = types.map((type, at) => chunk.getColumnValues(at).map((value) => valueOfDuck(value, type)));
+  return Array.from({ length: chunk.rowCount }, (_, row) => columns.map((column) => column[row] ?? null));
+}

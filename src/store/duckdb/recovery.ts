@@ -1,0 +1,180 @@
+import { constants, existsSync } from 'node:fs';
+import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { DuckDBInstance } from '@duckdb/node-api';
+import { messageOf } from '../../error/azud-error.ts';
+import { classify } from './errors.ts';
+import { type DuckdbSettings, openInstance } from './session.ts';
+import { READ_HEAD } from './statements.ts';
+
+/** Where a store keeps its files. */
+export interface StoreFiles {
+  readonly main: string;
+  readonly wal: string;
+  /** Last verified copy. */
+  readonly snapshot: string;
+  /** Says that a running process met damage that opening does not show. */
+  readonly marker: string;
+  /** Damaged files are set aside here, each time in a folder of its own. */
+  readonly damaged: (time: number) => string;
+}
+
+export function filesOf(main: string): StoreFiles {
+  const folder = dirname(main);
+  return {
+    main,
+    wal: `${main}.wal`,
+    snapshot: join(folder, 'snapshot.duckdb'),
+    marker: join(folder, 'damaged.marker'),
+    damaged: (time) => join(folder, `damaged-${new Date(time).toISOString().replaceAll(':', '-')}`),
+  };
+}
+
+export interface RecoveryOptions {
+  readonly settings: DuckdbSettings;
+  readonly now: () => number;
+  readonly onStep: (step: string) => void;
+}
+
+/** A step mends the files; false when there is nothing for it to do. */
+type Step = readonly [name: string, mend: (files: StoreFiles, error: string) => Promise<boolean>];
+
+/**
+ * What is tried, in order, when the database does not open. Each step goes further back in time; the progress stored
+ * in the database that opens in the end says from where the log is replayed, so none of them loses an event.
+ */
+const LADDER: readonly Step[] = [
+  ['cutting the write-ahead log where it is damaged', cutWal],
+  ['setting the write-ahead log aside', dropWal],
+  ['restoring the last verified snapshot', restoreSnapshot],
+  ['starting empty; everything is read from the log again', removeAll],
+];
+
+/**
+ * Opens the database, mending what a power cut or a bad disk left behind.
+ * @throws AzudError `locked` and what is no damage; `store-damaged` when not even an empty file can be opened
+ */
+export async function openWithRecovery(files: StoreFiles, options: RecoveryOptions): Promise<DuckDBInstance> {
+  let ladder = LADDER;
+  let failure = await suspicion(files);
+  if (failure !== null) {
+    await setAside(files, options);
+    ladder = LADDER.slice(2);
+  } else {
+    const opened = await tryOpen(files, options.settings);
+    if (!('failure' in opened)) return opened.instance;
+    failure = opened.failure;
+    await setAside(files, options);
+  }
+  for (const [name, mend] of ladder) {
+    if (!(await mend(files, failure))) continue;
+    options.onStep(`${name} (${failure.slice(0, 200)})`);
+    const opened = await tryOpen(files, options.settings);
+    if (!('failure' in opened)) return opened.instance;
+    failure = opened.failure;
+  }
+  throw classify(new Error(`Corrupt: ${failure}`), 'the database cannot be opened');
+}
+
+/** Signs of damage that must not reach the engine: it would open an empty database beside the old one's log. */
+async function suspicion(files: StoreFiles): Promise<string | null> {
+  if (existsSync(files.marker)) return `damage was met: ${await readFile(files.marker, 'utf8')}`;
+  if (existsSync(files.main)) return null;
+  if (existsSync(files.wal)) return 'the database file is missing, its write-ahead log is there';
+  return existsSync(files.snapshot) ? 'the database file is missing, a snapshot is there' : null;
+}
+
+async function tryOpen(
+  files: StoreFiles,
+  settings: DuckdbSettings,
+): Promise<{ instance: DuckDBInstance } | { failure: string }> {
+  try {
+    const instance = await openInstance(files.main, settings);
+    const failure = await firstFault(instance, files);
+    if (failure === null) return { instance };
+    instance.closeSync();
+    return { failure };
+  } catch (error) {
+    const known = classify(error, 'the database cannot be opened');
+    // Neither another process nor a full disk is damage: nothing may be set aside for them.
+    if (known.code === 'locked' || known.code === 'storage-full' || /EACCES|Permission denied/.test(messageOf(error))) {
+      throw known;
+    }
+    return { failure: messageOf(error) };
+  }
+}
+
+/** A file cut short opens well and fails at the first block that is gone, so its length is held against its own count. */
+async function firstFault(instance: DuckDBInstance, files: StoreFiles): Promise<string | null> {
+  const connection = await instance.connect();
+  try {
+    const size = await connection.runAndReadAll('SELECT block_size * total_blocks FROM pragma_database_size()');
+    const bytes = Number(size.getRows()[0]?.[0] ?? 0);
+    const actual = (await stat(files.main)).size;
+    if (actual < bytes) return `the database file has ${actual} of ${bytes} bytes`;
+    const tables = await connection.runAndReadAll(`SELECT count(*) FROM duckdb_tables() WHERE table_name = '_head'`);
+    if (Number(tables.getRows()[0]?.[0]) > 0) await connection.runAndReadAll(READ_HEAD);
+    return null;
+  } finally {
+    connection.closeSync();
+  }
+}
+
+async function cutWal({ wal }: StoreFiles, error: string): Promise<boolean> {
+  const at = /byte position (\d+)/.exec(error)?.[1];
+  if (at === undefined || !existsSync(wal)) return false;
+  await truncate(wal, Number(at));
+  return true;
+}
+
+async function dropWal({ wal, main }: StoreFiles): Promise<boolean> {
+  if (!existsSync(wal) || !existsSync(main)) return false;
+  await rm(wal);
+  return true;
+}
+
+async function restoreSnapshot(files: StoreFiles): Promise<boolean> {
+  if (!existsSync(files.snapshot)) return false;
+  await rm(files.wal, { force: true });
+  await rm(files.main, { force: true });
+  await copySynced(files.snapshot, files.main);
+  await rm(files.marker, { force: true });
+  return true;
+}
+
+async function removeAll(files: StoreFiles): Promise<boolean> {
+  for (const file of [files.main, files.wal, files.marker]) await rm(file, { force: true });
+  return true;
+}
+
+async function setAside(files: StoreFiles, { now, onStep }: RecoveryOptions): Promise<void> {
+  const folder = files.damaged(now());
+  await mkdir(folder, { recursive: true });
+  for (const file of [files.main, files.wal]) {
+    if (existsSync(file)) await copyFile(file, join(folder, basename(file)), constants.COPYFILE_FICLONE);
+  }
+  onStep(`the database is damaged; its files are set aside in ${folder}`);
+}
+
+/** Leaves word for the next start. Best effort: the disk may be what failed. */
+export async function markDamaged(files: StoreFiles, message: string): Promise<void> {
+  await writeFile(files.marker, message).catch(() => {});
+}
+
+/** A copy that a power cut cannot take back, under its name only when it is whole. */
+export async function copySynced(from: string, to: string): Promise<void> {
+  const part = `${to}.part`;
+  await copyFile(from, part, constants.COPYFILE_FICLONE);
+  await syncPath(part);
+  await rename(part, to);
+  await syncPath(dirname(to));
+}
+
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

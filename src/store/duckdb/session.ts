@@ -1,0 +1,106 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement } from '@duckdb/node-api';
+import type { DUCKDB_DEFAULTS } from './config.ts';
+
+export type DuckdbSettings = {
+  readonly [Name in keyof typeof DUCKDB_DEFAULTS]: (typeof DUCKDB_DEFAULTS)[Name] extends number ? number : string;
+};
+
+/**
+ * Opens a database file with every setting pinned. What the engine may reach is closed before any query is run, and
+ * the last setting makes all of them final.
+ * @throws the engine's own error: `recovery.ts` reads it
+ */
+export async function openInstance(file: string, settings: DuckdbSettings): Promise<DuckDBInstance> {
+  await mkdir(dirname(file), { recursive: true });
+  const instance = await DuckDBInstance.create(file, {
+    threads: String(settings.threads),
+    memory_limit: settings.memory_limit,
+    checkpoint_threshold: settings.checkpoint_threshold,
+  });
+  try {
+    const connection = await instance.connect();
+    for (const setting of pinned(file, settings)) await connection.run(`SET ${setting}`);
+    connection.closeSync();
+    return instance;
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+function pinned(file: string, settings: DuckdbSettings): string[] {
+  return [
+    `temp_directory = '${join(dirname(file), 'temp').replaceAll("'", "''")}'`,
+    `max_temp_directory_size = '${settings.max_temp_directory_size}'`,
+    `TimeZone = 'UTC'`,
+    'autoinstall_known_extensions = false',
+    'autoload_known_extensions = false',
+    'allow_community_extensions = false',
+    'allow_persistent_secrets = false',
+    'enable_external_file_cache = false',
+    'max_expression_depth = 250',
+    'enable_external_access = false',
+    'lock_configuration = true',
+  ];
+}
+
+export type Parameter = string | Uint8Array;
+
+/** One connection for one task, and the statements prepared on it. */
+export class Session {
+  readonly connection: DuckDBConnection;
+  readonly #prepared = new Map<string, DuckDBPreparedStatement>();
+
+  constructor(connection: DuckDBConnection) {
+    this.connection = connection;
+  }
+
+  static async open(instance: DuckDBInstance): Promise<Session> {
+    return new Session(await instance.connect());
+  }
+
+  /** Runs one statement; rows as strings, numbers and bigints. Prepared once, whatever the number of calls. */
+  async run(sql: string, parameters: readonly Parameter[] = []) {
+    const statement = await this.#statement(sql);
+    for (const [at, value] of parameters.entries()) {
+      if (typeof value === 'string') statement.bindVarchar(at + 1, value);
+      else statement.bindBlob(at + 1, value);
+    }
+    try {
+      return (await statement.runAndReadAll()).getRows();
+    } finally {
+      // A unit is megabytes: they must not stay bound until the next one.
+      if (parameters.length > 0) statement.clearBindings();
+    }
+  }
+
+  /** The body in a transaction. A failure rolls back; when even that fails, the first error says more. */
+  async transaction<T>(body: () => Promise<T>): Promise<T> {
+    await this.connection.run('BEGIN TRANSACTION');
+    try {
+      const result = await body();
+      await this.connection.run('COMMIT');
+      return result;
+    } catch (error) {
+      await this.connection.run('ROLLBACK').catch(() => {});
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const statement of this.#prepared.values()) statement.destroySync();
+    this.#prepared.clear();
+    this.connection.closeSync();
+  }
+
+  /** Statements whose text differs each time are not kept: see `once`. */
+  async #statement(sql: string): Promise<DuckDBPreparedStatement> {
+    const known = this.#prepared.get(sql);
+    if (known) return known;
+    const statement = await this.connection.prepare(sql);
+    this.#prepared.set(sql, statement);
+    return statement;
+  }
+}

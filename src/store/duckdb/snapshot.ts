@@ -1,0 +1,55 @@
+import { constants } from 'node:fs';
+import { copyFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { Progress } from '../../broker/driver.ts';
+import { AzudError } from '../../error/azud-error.ts';
+import { quote } from '../sql/dialect.ts';
+import { type StoreFiles, syncPath } from './recovery.ts';
+import { Session } from './session.ts';
+import { progressOf, readHead } from './unit-writer.ts';
+
+/**
+ * A copy of the database file, verified. After a checkpoint the file alone is the database, and nothing writes to it
+ * while the writer waits: so the copy is a file copy (a clone where the file system can), not a second writing of every
+ * row. `COPY FROM DATABASE` would need external access, which the instance has given up for good.
+ *
+ * The caller keeps the writer idle meanwhile.
+ * @throws AzudError `store-damaged` when the copy does not hold what the database holds
+ */
+export async function takeSnapshot(writer: Session, tables: readonly string[], files: StoreFiles): Promise<Progress> {
+  await writer.connection.run('CHECKPOINT');
+  const expected = await contents(writer, tables);
+  const part = `${files.snapshot}.part`;
+  await rm(part, { force: true });
+  await copyFile(files.main, part, constants.COPYFILE_FICLONE);
+  await syncPath(part);
+  const found = await verified(part, tables);
+  if (found !== expected) {
+    await rm(part, { force: true });
+    throw new AzudError('store-damaged', `a snapshot holds ${found} where the database holds ${expected}`);
+  }
+  await rename(part, files.snapshot);
+  await syncPath(dirname(files.snapshot));
+  return progressOf(await readHead(writer));
+}
+
+/** The copy is another file than the database, so a second instance may open it; it never writes. */
+async function verified(file: string, tables: readonly string[]): Promise<string> {
+  const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY', threads: '1' });
+  try {
+    const session = await Session.open(instance);
+    const found = await contents(session, tables);
+    session.close();
+    return found;
+  } finally {
+    instance.closeSync();
+  }
+}
+
+/** Rows of each table and the head, as one text to compare. */
+async function contents(session: Session, tables: readonly string[]): Promise<string> {
+  const counts = tables.map((table) => `(SELECT count(*) FROM ${quote(table)})`);
+  const [row] = await session.run(`SELECT progress, counts, ${counts.join(', ')} FROM "_head"`);
+  return (row ?? []).map(String).join(' ');
+}

@@ -1,0 +1,157 @@
+import type { Dataset } from '../../event/dataset.ts';
+import { quote, type SqlColumn } from '../sql/dialect.ts';
+import { columnValue, tableColumns } from './dialect.ts';
+
+/**
+ * How a unit's lines reach a table: as parallel texts, one line a row, split by the engine. The events are one blob of
+ * NDJSON parsed by `from_json`, off the main thread.
+ *
+ *   $1 events · $2 event ids · $3 transaction ids · $4 received, ms · $5 `_extra` ('' for none)
+ *   · $6… the exact text of each json column ('' for null), which `from_json` would re-spell
+ */
+export interface RowStatements {
+  /** Columns of type json, in the order of their parameters. */
+  readonly texts: readonly string[];
+  /** Names of our own begin with `_`, as no property does. Runs in the unit's transaction. The first takes the parameters. */
+  readonly insert: readonly string[];
+}
+
+export const FIRST_TEXT_PARAMETER = 6;
+
+const split = (index: number, name: string) => `unnest(string_split($${index}, chr(10))) AS ${name}`;
+
+export function rowStatements(dataset: Dataset): RowStatements {
+  const columns = tableColumns(dataset);
+  const texts = textColumns(dataset);
+  const select = selectRows(dataset, columns);
+  const table = quote(dataset.name);
+  const names = columns.map(({ name }) => quote(name)).join(', ');
+  if (dataset.mode === 'append' || dataset.key === null) {
+    return { texts, insert: [`INSERT INTO ${table} (${names}) ${select}`] };
+  }
+  const key = quote(dataset.key);
+  const stage = quote(`_stage_${dataset.name}`);
+  return {
+    texts,
+    insert: [
+      // The latest of each key; level in time, the later in the log.
+      `CREATE OR REPLACE TEMP TABLE ${stage} AS SELECT ${names} FROM (${select})
+         QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY "_received_at" DESC, _place DESC) = 1`,
+      `DELETE FROM ${table} USING ${stage} AS s WHERE ${table}.${key} IS NOT DISTINCT FROM s.${key}
+         AND ${table}."_received_at" <= s."_received_at"`,
+      `INSERT INTO ${table} (${names}) SELECT ${names} FROM ${stage} AS s
+         WHERE NOT EXISTS (SELECT 1 FROM ${table} AS t WHERE t.${key} IS NOT DISTINCT FROM s.${key})`,
+    ],
+  };
+}
+
+/** Removes all but the latest row of each key. */
+export function keepLatest(table: string, key: string): string {
+  return `DELETE FROM ${table} WHERE rowid NOT IN (
+    SELECT arg_max(rowid, ("_received_at", rowid)) FROM ${table} GROUP BY ${key})`;
+}
+
+/** Converts lines as an insert would, and keeps nothing: fails where the insert fails. $1 events. */
+export function probeStatement(columns: readonly SqlColumn[]): string {
+  const values = columns.map((column) => `count(${columnValue('_event', column)})`);
+  return `SELECT ${values.join(', ')} FROM (SELECT from_json(_line, ${structure(columns)}) AS _event
+    FROM (SELECT unnest(string_split(decode($1), chr(10))) AS _line))`;
+}
+
+/** Columns whose value is converted from the event by the engine. */
+export function convertedColumns(dataset: Dataset): SqlColumn[] {
+  return tableColumns(dataset).filter(({ name, type }) => !name.startsWith('_') && type !== 'json');
+}
+
+function textColumns(dataset: Dataset): string[] {
+  return dataset.columns.filter(({ type }) => type === 'json').map(({ name }) => name);
+}
+
+function selectRows(dataset: Dataset, columns: readonly SqlColumn[]): string {
+  const texts = textColumns(dataset);
+  const values = columns.map((column) => `${rowValue(column, texts)} AS ${quote(column.name)}`);
+  const taken = texts.map((_, at) => split(FIRST_TEXT_PARAMETER + at, `_text${at}`));
+  const sources = [
+    `unnest(string_split(decode($1), chr(10))) AS _line`,
+    split(2, '_id'),
+    split(3, '_transaction'),
+    split(4, '_ms'),
+    split(5, '_more'),
+    ...taken,
+  ];
+  if (dataset.mode === 'upsert') sources.push('unnest(range(len(string_split($2, chr(10))))) AS _place');
+  const place = dataset.mode === 'upsert' ? ', _place' : '';
+  // A structure needs a member; a dataset may have no column for one.
+  const converted = convertedColumns(dataset);
+  const event = converted.length > 0 ? `from_json(_line, ${structure(converted)})` : 'NULL';
+  return `SELECT ${values.join(', ')}${place} FROM (SELECT ${event} AS _event, * FROM (SELECT ${sources.join(', ')}))`;
+}
+
+function rowValue(column: SqlColumn, texts: readonly string[]): string {
+  if (column.name === '_event_id') return '_id';
+  if (column.name === '_transaction_id') return 'CAST(_transaction AS UUID)';
+  if (column.name === '_received_at') return 'make_timestamptz(CAST(_ms AS BIGINT) * 1000)';
+  if (column.name === '_extra') return `CAST(nullif(_more, '') AS JSON)`;
+  if (column.type === 'json') return `CAST(nullif(_text${texts.indexOf(column.name)}, '') AS JSON)`;
+  return columnValue('_event', column);
+}
+
+/** The structure as a SQL string. Names come from the schema; JSON and then SQL quoting make any of them safe. */
+function structure(columns: readonly SqlColumn[]): string {
+  const shape = JSON.stringify(Object.fromEntries(columns.map(({ name }) => [name, 'VARCHAR'])));
+  return `'${shape.replaceAll("'", "''")}'`;
+}
+
+/** Azud's own bookkeeping, beside the tables of tables.ts. */
+export const HEAD_DDL: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS "_head" (format INTEGER, progress VARCHAR, counts VARCHAR, last_received_ms BIGINT)`,
+  `INSERT INTO "_head" SELECT 1, '[]', '{}', 0 WHERE NOT EXISTS (SELECT 1 FROM "_head")`,
+  `CREATE TABLE IF NOT EXISTS "_shapes" (dataset VARCHAR, shape VARCHAR)`,
+  `CREATE TABLE IF NOT EXISTS "_batches" (id UUID, received_ms BIGINT)`,
+];
+
+export const idsTable = (dataset: string) => quote(`_ids_${dataset}`);
+
+/** 128 bits of each client id stand for it: a client would have to make two ids collide in MD5 to lose one of its own. */
+export const idStatements = (dataset: string) => ({
+  create: `CREATE TABLE IF NOT EXISTS ${idsTable(dataset)} (low UBIGINT, high UBIGINT, received_ms BIGINT)`,
+  lookup: `SELECT id, max(received_ms) FROM (SELECT ${split(1, 'id')}) JOIN ${idsTable(dataset)}
+    ON low = md5_number_lower(id) AND high = md5_number_upper(id) GROUP BY id`,
+  insert: `INSERT INTO ${idsTable(dataset)} SELECT md5_number_lower(id), md5_number_upper(id), CAST(ms AS BIGINT)
+    FROM (SELECT ${split(1, 'id')}, ${split(2, 'ms')})`,
+});
+
+export const INSERT_TRANSACTIONS = `INSERT INTO "_transactions" SELECT CAST(id AS UUID), CAST(transaction_id AS UUID),
+  dataset, make_timestamptz(CAST(ms AS BIGINT) * 1000), CAST(accepted AS BIGINT), CAST(stored AS BIGINT),
+  CAST(duplicate AS BIGINT), CAST(dead AS BIGINT)
+  FROM (SELECT ${['id', 'transaction_id', 'dataset', 'ms', 'accepted', 'stored', 'duplicate', 'dead']
+    .map((name, at) => split(at + 1, name))
+    .join(', ')})`;
+
+/** $1: a JSON array of letters; JSON carries any character a message may hold. */
+export const INSERT_LETTERS = `INSERT INTO "_dead_letters" SELECT CAST(l.id AS UUID), l.dataset,
+  CAST(l.transaction_id AS UUID), l.event_id, l.row, l.stage, l.code, l.message, l.path,
+  make_timestamptz(l.ms * 1000), l.original, 'dead', NULL
+  FROM (SELECT unnest(from_json($1, '[{"id":"VARCHAR","dataset":"VARCHAR","transaction_id":"VARCHAR",
+    "event_id":"VARCHAR","row":"BIGINT","stage":"VARCHAR","code":"VARCHAR","message":"VARCHAR","path":"VARCHAR",
+    "ms":"BIGINT","original":"VARCHAR"}]')) AS l)`;
+
+export const OPEN_LETTERS = `SELECT CAST(id AS VARCHAR) FROM "_dead_letters" WHERE state = 'dead'
+  AND id IN (SELECT CAST(text AS UUID) FROM (SELECT ${split(1, 'text')}))`;
+
+export const DELETE_LETTERS = `DELETE FROM "_dead_letters"
+  WHERE id IN (SELECT CAST(text AS UUID) FROM (SELECT ${split(1, 'text')}))`;
+
+export const CHANGE_LETTER = `UPDATE "_dead_letters" SET stage = $2, code = $3, message = $4, path = $5
+  WHERE id = CAST($1 AS UUID)`;
+
+export const DISCARD_LETTER = `UPDATE "_dead_letters" SET state = 'discarded', reason = $2 WHERE id = CAST($1 AS UUID)`;
+
+export const KNOWN_BATCHES = `SELECT CAST(id AS VARCHAR) FROM "_batches"
+  WHERE id IN (SELECT CAST(text AS UUID) FROM (SELECT ${split(1, 'text')}))`;
+
+export const INSERT_BATCHES = `INSERT INTO "_batches" SELECT CAST(id AS UUID), CAST(ms AS BIGINT)
+  FROM (SELECT ${split(1, 'id')}, ${split(2, 'ms')})`;
+
+export const UPDATE_HEAD = 'UPDATE "_head" SET progress = $1, counts = $2, last_received_ms = CAST($3 AS BIGINT)';
+export const READ_HEAD = 'SELECT progress, counts, last_received_ms FROM "_head"';

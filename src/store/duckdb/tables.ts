@@ -1,0 +1,72 @@
+import type { Dataset } from '../../event/dataset.ts';
+import { type PlanStep, planTables, refuseDestructive, shapeOf, type TableShape } from '../plan.ts';
+import { addColumn, createTable, dropColumn } from '../sql/compiler.ts';
+import { quote } from '../sql/dialect.ts';
+import { SYSTEM_TABLES } from '../tables.ts';
+import { DUCKDB_DIALECT, sqlColumn, tableColumns } from './dialect.ts';
+import type { Session } from './session.ts';
+import { HEAD_DDL, idStatements, keepLatest } from './statements.ts';
+
+/**
+ * Makes the tables fit the datasets, in one transaction.
+ * @throws AzudError `destructive-change`
+ */
+export async function fitTables(
+  session: Session,
+  datasets: readonly Dataset[],
+  allowDestructive: boolean,
+): Promise<void> {
+  await session.transaction(async () => {
+    for (const sql of HEAD_DDL) await session.run(sql);
+    const present = new Set(
+      (await session.run('SELECT table_name FROM duckdb_tables()')).map(([name]) => String(name)),
+    );
+    for (const { name, columns } of SYSTEM_TABLES) {
+      if (!present.has(name)) await session.run(createTable(name, columns.map(narrow), DUCKDB_DIALECT));
+    }
+    const plan = planTables(await storedShapes(session), datasets);
+    refuseDestructive(plan, allowDestructive);
+    for (const step of plan.steps) await session.run(statementOf(step));
+    for (const dataset of datasets) {
+      await session.run(idStatements(dataset.name).create);
+      await widen(session, dataset);
+      await session.run('DELETE FROM "_shapes" WHERE dataset = $1', [dataset.name]);
+      await session.run('INSERT INTO "_shapes" VALUES ($1, $2)', [dataset.name, JSON.stringify(shapeOf(dataset))]);
+    }
+  });
+}
+
+/** Azud's own integers count events: 64 bits are enough. */
+const narrow = <T extends object>(column: T) => ({ ...column, integerBits: 64 as const });
+
+async function storedShapes(session: Session): Promise<Map<string, TableShape>> {
+  const rows = await session.run('SELECT dataset, shape FROM "_shapes"');
+  return new Map(rows.map(([dataset, shape]) => [String(dataset), JSON.parse(String(shape)) as TableShape]));
+}
+
+function statementOf(step: PlanStep): string {
+  const { dataset } = step;
+  switch (step.kind) {
+    case 'create':
+      return createTable(dataset.name, tableColumns(dataset), DUCKDB_DIALECT);
+    case 'add':
+      return addColumn(dataset.name, sqlColumn(dataset, step.column), DUCKDB_DIALECT);
+    case 'drop':
+      return dropColumn(dataset.name, step.column);
+    case 'rekey':
+      return dataset.key === null ? 'SELECT 1' : keepLatest(quote(dataset.name), quote(dataset.key));
+  }
+}
+
+/** A schema that loosens an integer's bounds needs the wider type; the values stay. */
+async function widen(session: Session, dataset: Dataset): Promise<void> {
+  const rows = await session.run(
+    `SELECT column_name FROM duckdb_columns() WHERE table_name = $1 AND data_type = 'BIGINT'`,
+    [dataset.name],
+  );
+  const stored = new Set(rows.map(([name]) => String(name)));
+  for (const column of tableColumns(dataset)) {
+    if (column.integerBits !== 128 || column.type !== 'integer' || !stored.has(column.name)) continue;
+    await session.run(`ALTER TABLE ${quote(dataset.name)} ALTER COLUMN ${quote(column.name)} TYPE HUGEINT`);
+  }
+}

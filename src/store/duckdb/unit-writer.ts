@@ -1,0 +1,234 @@
+import type { Progress } from '../../broker/driver.ts';
+import type { Batch } from '../../event/batch.ts';
+import type { Dataset } from '../../event/dataset.ts';
+import { eventIdParts } from '../../event/ids.ts';
+import type { Counts } from '../../event/outcome.ts';
+import type { UnitBatch, WriteUnit } from '../driver.ts';
+import { extraOf, type Member, membersOf } from '../members.ts';
+import { addCounts, linesOf, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settle } from '../settle.ts';
+import type { Session } from './session.ts';
+import * as SQL from './statements.ts';
+
+/** What `_head` holds: one row, written with every unit. */
+export interface Head {
+  readonly positions: ReadonlyMap<string, number>;
+  readonly counts: ReadonlyMap<string, Counts>;
+  readonly lastReceivedAt: number;
+}
+
+export async function readHead(session: Session): Promise<Head> {
+  const [row] = await session.run(SQL.READ_HEAD);
+  const [progress, counts, last] = row ?? [];
+  const positions = JSON.parse(String(progress)) as Progress;
+  return {
+    positions: new Map(positions.map(({ stream, offset }) => [stream, offset])),
+    counts: new Map(Object.entries(JSON.parse(String(counts)) as Record<string, Counts>)),
+    lastReceivedAt: Number(last),
+  };
+}
+
+export function progressOf({ positions }: Head): Progress {
+  return [...positions].map(([stream, offset]) => ({ stream, offset }));
+}
+
+/** Writes units on the one connection that writes. Every method but the constructor needs a transaction around it. */
+export class UnitWriter {
+  readonly #session: Session;
+  readonly #datasets: ReadonlyMap<string, Dataset>;
+  readonly #rows: ReadonlyMap<string, SQL.RowStatements>;
+
+  constructor(session: Session, datasets: ReadonlyMap<string, Dataset>) {
+    this.#session = session;
+    this.#datasets = datasets;
+    this.#rows = new Map([...datasets].map(([name, dataset]) => [name, SQL.rowStatements(dataset)]));
+  }
+
+  async write(unit: WriteUnit, head: Head): Promise<{ results: Settled['results']; head: Head }> {
+    const settled = await this.#settle(unit, head);
+    if (settled.batches.length === 0) return { results: settled.results, head };
+    for (const [name, batches] of Map.groupBy(settled.batches, ({ batch }) => batch.dataset)) {
+      await this.#insertRows(name, batches);
+    }
+    await this.#insertTransactions(settled.batches);
+    await this.#keepIds(settled);
+    await this.#keepLetters(settled);
+    const next = advance(head, settled);
+    await this.#session.run(SQL.UPDATE_HEAD, [
+      JSON.stringify(progressOf(next)),
+      JSON.stringify(Object.fromEntries(next.counts)),
+      String(next.lastReceivedAt),
+    ]);
+    return { results: settled.results, head: next };
+  }
+
+  /** Looks up what the store knows about the unit, and decides. */
+  async #settle(unit: WriteUnit, { positions }: Head): Promise<Settled> {
+    const unplaced = unit.batches.filter(({ position }) => position === null).map(({ batch }) => batch.id);
+    const written = new Set(await this.#texts(SQL.KNOWN_BATCHES, unplaced));
+    const covers = ({ position, batch }: UnitBatch) =>
+      position === null ? written.has(batch.id) : (positions.get(position.stream) ?? 0) >= position.offset;
+    const wanted = lookupsOf(unit, covers);
+    const ids = new Map<string, Map<string, number>>();
+    for (const [dataset, texts] of wanted.ids) {
+      const found = await this.#session.run(SQL.idStatements(dataset).lookup, [[...texts].join('\n')]);
+      ids.set(dataset, new Map(found.map(([id, ms]) => [String(id), Number(ms)])));
+    }
+    const openLetters = new Set(await this.#texts(SQL.OPEN_LETTERS, [...wanted.letters]));
+    return settle(unit, { datasets: this.#datasets, covers, ids, openLetters });
+  }
+
+  async #texts(sql: string, texts: readonly string[]): Promise<string[]> {
+    if (texts.length === 0) return [];
+    return (await this.#session.run(sql, [texts.join('\n')])).map(([text]) => String(text));
+  }
+
+  async #insertRows(name: string, batches: readonly SettledBatch[]): Promise<void> {
+    const statements = this.#rows.get(name);
+    const dataset = this.#datasets.get(name);
+    if (!statements || !dataset) return;
+    const rows = new RowTexts(dataset, statements.texts);
+    for (const batch of batches) rows.add(batch);
+    if (rows.count === 0) return;
+    const [first = '', ...rest] = statements.insert;
+    await this.#session.run(first, rows.parameters());
+    for (const sql of rest) await this.#session.run(sql);
+  }
+
+  async #insertTransactions(batches: readonly SettledBatch[]): Promise<void> {
+    const column = (value: (entry: SettledBatch) => string | number) => batches.map(value).join('\n');
+    await this.#session.run(SQL.INSERT_TRANSACTIONS, [
+      column(({ batch }) => batch.id),
+      column(({ batch }) => batch.transactionId),
+      column(({ batch }) => batch.dataset),
+      column(({ batch }) => batch.receivedAt),
+      column(({ counts }) => counts.accepted),
+      column(({ counts }) => counts.stored),
+      column(({ counts }) => counts.duplicate),
+      column(({ counts }) => counts.dead),
+    ]);
+  }
+
+  async #keepIds(settled: Settled): Promise<void> {
+    for (const [dataset, ids] of settled.ids) {
+      if (ids.size === 0) continue;
+      await this.#session.run(SQL.idStatements(dataset).insert, [
+        [...ids.keys()].join('\n'),
+        [...ids.values()].join('\n'),
+      ]);
+    }
+    if (settled.batchIds.length === 0) return;
+    const times = new Map(settled.batches.map(({ batch }) => [batch.id, batch.receivedAt]));
+    await this.#session.run(SQL.INSERT_BATCHES, [
+      settled.batchIds.join('\n'),
+      settled.batchIds.map((id) => times.get(id) ?? 0).join('\n'),
+    ]);
+  }
+
+  async #keepLetters(settled: Settled): Promise<void> {
+    const letters = settled.lettersAdded.map((letter) => ({
+      id: letter.id,
+      dataset: letter.dataset,
+      transaction_id: letter.transactionId,
+      event_id: letter.eventId,
+      row: letter.row,
+      stage: letter.stage,
+      code: letter.code,
+      message: letter.message,
+      path: letter.path,
+      ms: letter.receivedAt,
+      original: letter.original.toString('base64'),
+    }));
+    if (letters.length > 0) await this.#session.run(SQL.INSERT_LETTERS, [JSON.stringify(letters)]);
+    for (const [id, { stage, code, message, path }] of settled.lettersChanged) {
+      await this.#session.run(SQL.CHANGE_LETTER, [id, stage, code, message, path]);
+    }
+    if (settled.lettersGone.length > 0) await this.#session.run(SQL.DELETE_LETTERS, [settled.lettersGone.join('\n')]);
+    for (const [id, reason] of settled.lettersDiscarded) await this.#session.run(SQL.DISCARD_LETTER, [id, reason]);
+  }
+}
+
+function advance(head: Head, { counts, progress, batches }: Settled): Head {
+  const total = new Map(head.counts);
+  for (const [dataset, more] of counts) total.set(dataset, addCounts(total.get(dataset) ?? NO_COUNTS, more));
+  return {
+    counts: total,
+    positions: new Map([...head.positions, ...progress.map(({ stream, offset }) => [stream, offset] as const)]),
+    lastReceivedAt: batches.reduce((last, { batch }) => Math.max(last, batch.receivedAt), head.lastReceivedAt),
+  };
+}
+
+const LOW_48_BITS = 2 ** 48;
+
+/** Gathers the parallel texts of `RowStatements`, one line a row. */
+class RowTexts {
+  readonly #texts: readonly string[];
+  readonly #names: ReadonlySet<string>;
+  readonly #events: Buffer[] = [];
+  readonly #ids: string[] = [];
+  readonly #transactions: string[] = [];
+  readonly #times: string[] = [];
+  readonly #extras: string[] = [];
+  readonly #columns: string[][];
+
+  constructor(dataset: Dataset, texts: readonly string[]) {
+    this.#texts = texts;
+    this.#names = new Set(dataset.columns.map(({ name }) => name));
+    this.#columns = texts.map(() => []);
+  }
+
+  get count(): number {
+    return this.#ids.length;
+  }
+
+  add({ batch, kept }: SettledBatch): void {
+    const rows = kept?.length ?? batch.count;
+    if (rows === 0) return;
+    const lines = kept === null ? null : linesOf(batch.lines);
+    if (lines === null) this.#events.push(batch.lines);
+    else for (const line of kept ?? []) this.#events.push(lines[line] ?? EMPTY, NEWLINE);
+    this.#identify(batch, kept);
+    this.#keepExact(batch, kept);
+  }
+
+  parameters(): (string | Buffer)[] {
+    const events = Buffer.concat(this.#events);
+    const lists = [this.#ids, this.#transactions, this.#times, this.#extras, ...this.#columns];
+    return [events.subarray(0, events.length - 1), ...lists.map((list) => list.join('\n'))];
+  }
+
+  #identify(batch: Batch, kept: readonly number[] | null): void {
+    const { prefix, base } = eventIdParts(batch.transactionId);
+    const time = String(batch.receivedAt);
+    const rows = kept?.length ?? batch.count;
+    for (let at = 0; at < rows; at += 1) {
+      const line = kept?.[at] ?? at;
+      const own = batch.ids?.[line];
+      this.#ids.push(own ?? prefix + ((base + line + 1) % LOW_48_BITS).toString(16).padStart(12, '0'));
+      this.#transactions.push(batch.transactionId);
+      this.#times.push(time);
+    }
+  }
+
+  /** Properties without a column, and json columns: their exact text, which costs a scan here and only here. */
+  #keepExact(batch: Batch, kept: readonly number[] | null): void {
+    const rows = kept?.length ?? batch.count;
+    if (!batch.extras && this.#texts.length === 0) {
+      for (let at = 0; at < rows; at += 1) this.#extras.push('');
+      return;
+    }
+    const lines = linesOf(batch.lines);
+    for (let at = 0; at < rows; at += 1) {
+      const members = membersOf(lines[kept?.[at] ?? at]?.toString() ?? '');
+      this.#extras.push(batch.extras ? (extraOf(members, this.#names) ?? '') : '');
+      for (const [column, name] of this.#texts.entries()) this.#columns[column]?.push(rawOf(members, name));
+    }
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const NEWLINE = Buffer.from('\n');
+
+function rawOf(members: readonly Member[], name: string): string {
+  const raw = members.find((member) => member.name === name)?.raw ?? '';
+  return raw === 'null' ? '' : raw;
+}

@@ -1,0 +1,38 @@
+import { AzudError } from '../error/azud-error.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { StoreConfig } from './config.ts';
+import type { StoreDriver } from './driver.ts';
+
+export interface StoreContext {
+  /** Absolute path of the data directory. */
+  readonly dataDir: string;
+  readonly log: Log;
+  /** The store is damaged beyond use in this process: it must exit, and recovers when it starts again. */
+  readonly onFatal: (error: AzudError) => void;
+}
+
+/**
+ * The driver of a kind, not yet open. Its SDK is loaded now, so that a process without this store never loads it.
+ * @throws AzudError `missing-package`
+ */
+export async function createStoreDriver(config: StoreConfig, context: StoreContext): Promise<StoreDriver> {
+  switch (config.kind) {
+    case 'memory': {
+      const { MemoryStoreDriver } = await import('./memory/driver.ts');
+      return new MemoryStoreDriver();
+    }
+    case 'duckdb': {
+      const { DuckdbStoreDriver } = await sdk('@duckdb/node-api', () => import('./duckdb/driver.ts'));
+      return new DuckdbStoreDriver(config, context);
+    }
+  }
+}
+
+async function sdk<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new AzudError('missing-package', `this store needs: npm install ${name}`, { cause });
+  }
+}
