@@ -27,7 +27,7 @@ const snippets = globSync(['README.md', 'docs/guide/*.md'], { cwd: ROOT })
 
 function snippetsOf(page: string): Snippet[] {
   const text = read(page);
-  return [...text.matchAll(/^```sh\n([^]*?)^```$/gm)].map((match) => ({
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map((match) => ({
     page,
     line: text.slice(0, match.index).split('\n').length + 1,
     text: match[1] ?? '',
