@@ -77,7 +77,9 @@ function compileDatasets(declared: Partly<Declared>, reader: SettingReader, file
     } catch (error) {
       if (!(error instanceof AzudError)) throw error;
       if (error.errors.length === 0) reader.wrong([...path, 'schema'], error.message);
-      for (const { path: pointer, message } of error.errors) {
+      // A type that is wrong breaks every branch of the meta-schema; its first word is enough.
+      const first = new Map(error.errors.toReversed().map((one) => [one.path, one]));
+      for (const { path: pointer, message } of first.values()) {
         const keys = keysOf(pointer);
         const place = keys[0] === 'schema' ? references.placeOf(declaration.schema, file, keys.slice(1)) : null;
         reader.wrong([...path, ...keys], message, place ?? undefined);
@@ -191,7 +193,7 @@ function keysOf(pointer: string): string[] {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (value === null || typeof value !== 'object' || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
+  if (value === null || typeof value !== 'object') return value;
   for (const inner of value instanceof Map ? value.values() : Object.values(value)) deepFreeze(inner);
   return Object.freeze(value);
 }

@@ -129,7 +129,7 @@ export class SettingReader {
     const kind = this.#read(kindSetting, {
       path: [...spot.path, 'kind'],
       node: kindEntry?.value ?? null,
-      around: spot.node ?? spot.around,
+      around: spot.around ?? spot.node,
     });
     const properties = typeof kind === 'string' ? setting.variants[kind] : undefined;
     if (properties === undefined) return WRONG;
@@ -154,7 +154,7 @@ export class SettingReader {
         const inner = {
           path: [...spot.path, name],
           node: entry?.value ?? null,
-          around: entry?.key ?? spot.node ?? spot.around,
+          around: entry?.key ?? spot.around ?? spot.node,
         };
         if (setting.kind !== 'secret') return [name, this.#read(setting, inner)];
         return [name, this.#readSecret(setting, inner, entries.get(`${name}_file`)?.value ?? null)];
