@@ -18,7 +18,11 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
 
 function dispatch(argv: readonly string[], world: World): Promise<number> {
   const [first = '--help'] = argv;
-  const words = VERSION.has(first) ? ['version'] : first === 'help' && argv.length > 1 ? [...argv.slice(1), '-h'] : argv;
+  const words = VERSION.has(first)
+    ? ['version']
+    : first === 'help' && argv.length > 1
+      ? [...argv.slice(1), '-h']
+      : argv;
   if (words.length === 0 || (HELP.has(first) && words === argv)) {
     world.out.data(overview(COMMANDS));
     return Promise.resolve(argv.length === 0 ? 2 : 0);

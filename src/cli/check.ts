@@ -1,0 +1,110 @@
+import type { Config } from '../config/config.ts';
+import { isAzudError, messageOf } from '../error/azud-error.ts';
+import { CONFIG_OPTIONS, type Command, JSON_OPTION, type World } from './command.ts';
+import { configOf } from './configuration.ts';
+
+interface Finding {
+  readonly ok: boolean;
+  readonly what: string;
+  readonly detail: string;
+}
+
+export const check: Command = {
+  name: 'check',
+  summary: 'Check azud.yaml as a whole; with --connect open the broker and the store too.',
+  arguments: [],
+  options: {
+    ...CONFIG_OPTIONS,
+    connect: { type: 'boolean', description: 'Open the broker and the store, and fit the tables.' },
+    schema: { type: 'boolean', description: 'Print the JSON Schema of azud.yaml, for editors.' },
+    json: JSON_OPTION,
+  },
+  settings: true,
+  examples: ['azud check', 'azud check --connect', 'azud check --schema > azud.schema.json'],
+  async run(invocation, world) {
+    if (invocation.flags.has('schema')) {
+      const { configJsonSchema } = await import('../config/json-schema.ts');
+      world.out.json(configJsonSchema());
+      return 0;
+    }
+    const json = invocation.flags.has('json');
+    const findings: Finding[] = [];
+    const tell = (finding: Finding) => {
+      findings.push(finding);
+      if (!json) world.out.data(line(finding, world));
+    };
+    const exit = await examine({
+      tell,
+      load: () => configOf(invocation, world),
+      connect: invocation.flags.has('connect'),
+    });
+    if (json) world.out.json({ ok: exit === 0, findings });
+    return exit;
+  },
+};
+
+interface Examination {
+  readonly tell: (finding: Finding) => void;
+  readonly load: () => Promise<Config>;
+  readonly connect: boolean;
+}
+
+async function examine({ tell, load, connect }: Examination): Promise<number> {
+  let config: Config;
+  try {
+    config = await load();
+  } catch (error) {
+    if (!isAzudError(error)) throw error;
+    const details = error.errors.length > 0 ? error.errors.map(({ message }) => message) : [error.message];
+    for (const detail of details) tell({ ok: false, what: 'configuration', detail });
+    return error.entry.exit;
+  }
+  for (const finding of plan(config)) tell(finding);
+  if (!connect) return 0;
+  const what = `broker ${config.broker.kind} and store ${config.store.kind}`;
+  try {
+    await open(config);
+    tell({ ok: true, what, detail: 'open, and the tables fit' });
+    return 0;
+  } catch (error) {
+    tell({ ok: false, what, detail: messageOf(error) });
+    const differences = isAzudError(error) ? error.errors : [];
+    for (const { message } of differences) tell({ ok: false, what, detail: message });
+    return isAzudError(error) ? error.entry.exit : 1;
+  }
+}
+
+function plan(config: Config): Finding[] {
+  const ok = (what: string, detail: string): Finding => ({ ok: true, what, detail });
+  return [
+    ok('configuration', config.file),
+    ...config.warnings.map((warning) => ok('warning', warning)),
+    ...[...config.datasets.values()].map(({ name, mode, columns, key, eventId }) =>
+      ok(
+        `dataset ${name}`,
+        [
+          mode,
+          ...(key === null ? [] : [`key ${key}`]),
+          ...(eventId === null ? [] : [`event id ${eventId}`]),
+          columns.map((column) => `${column.name} ${column.type}`).join(', '),
+        ].join(' · '),
+      ),
+    ),
+    ...config.routes.map(({ path, dataset }) => ok(`route ${path}`, `POST, to ${dataset}`)),
+    ...config.endpoints.map(({ name, path, shape }) =>
+      ok(`endpoint ${name}`, `GET ${path ?? `/v1/endpoints/${name}`} · ${shape ?? 'rows'}`),
+    ),
+  ];
+}
+
+/** Opens everything as a start would, on any free port and this machine only, and closes it again. */
+async function open(config: Config): Promise<void> {
+  const { startAzud } = await import('../app/start.ts');
+  const { silentLog } = await import('../telemetry/log.ts');
+  const system = await startAzud({ ...config, server: { host: '127.0.0.1', port: 0 } }, { log: silentLog });
+  await system.close();
+}
+
+function line({ ok, what, detail }: Finding, { out }: World): string {
+  return `${ok ? out.good('ok  ') : out.bad('fail')}  ${what.padEnd(24)}  ${detail}`;
+}

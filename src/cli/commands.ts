@@ -1,0 +1,29 @@
+import { check } from './check.ts';
+import type { Command } from './command.ts';
+import { completionCommand } from './completion.ts';
+import { datasetInfer } from './dataset-infer.ts';
+import { deadLetters } from './dead-letters.ts';
+import { demo } from './demo.ts';
+import { init } from './init.ts';
+import { query } from './query.ts';
+import { rows } from './rows.ts';
+import { send } from './send.ts';
+import { start } from './start.ts';
+import { status } from './status.ts';
+import { version } from './version.ts';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  init,
+  start,
+  check,
+  demo,
+  send,
+  rows,
+  query,
+  status,
+  ...deadLetters,
+  datasetInfer,
+  completionCommand(() => COMMANDS),
+  version,
+];
