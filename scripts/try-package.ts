@@ -16,6 +16,19 @@ const folder = mkdtempSync(join(tmpdir(), 'azud-package-'));
 const bin = join(folder, 'node_modules/azud/dist/main.js');
 const READY_TIMEOUT_MS = 60_000;
 
+/** A value for each type of column. */
+const SAMPLES: Readonly<Record<string, unknown>> = {
+  string: 'a',
+  integer: 1,
+  number: 1.5,
+  decimal: '1.50',
+  boolean: true,
+  timestamp: '2026-01-01T00:00:00Z',
+  date: '2026-01-01',
+  uuid: '0190a5b0-0000-7000-8000-000000000001',
+  json: {},
+};
+
 try {
   install();
   walkCommands();
@@ -64,8 +77,8 @@ async function walkHttp(): Promise<void> {
   const ended = once(system, 'exit');
   try {
     await eventually(async () => assert.ok((await fetch(`${url}/readyz`)).ok), { timeoutMs: READY_TIMEOUT_MS });
-    const { data } = await json<{ data: { name: string }[] }>(`${url}/v1/datasets`);
-    const dataset = data[0]?.name ?? assert.fail('azud init declares no dataset');
+    const { data } = await json<{ data: { dataset: string }[] }>(`${url}/v1/datasets`);
+    const dataset = data[0]?.dataset ?? assert.fail('azud init declares no dataset');
     const answer = await post(
       `${url}/v1/events/${dataset}?wait=stored`,
       await sampleEvent(`${url}/v1/datasets/${dataset}`),
@@ -80,18 +93,6 @@ async function walkHttp(): Promise<void> {
   }
   assert.equal(system.exitCode, 0, 'SIGTERM ends azud start with 0');
 }
-
-const SAMPLES: Readonly<Record<string, unknown>> = {
-  string: 'a',
-  integer: 1,
-  number: 1.5,
-  decimal: '1.50',
-  boolean: true,
-  timestamp: '2026-01-01T00:00:00Z',
-  date: '2026-01-01',
-  uuid: '0190a5b0-0000-7000-8000-000000000001',
-  json: {},
-};
 
 /** An event with what the dataset requires. */
 async function sampleEvent(datasetUrl: string): Promise<string> {
