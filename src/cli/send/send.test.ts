@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import type { Clock } from '../../lib/clock.ts';
+import { runCli } from '../cli.ts';
+import { Output } from '../output.ts';
+
+/** Time that passes at once when somebody waits for it. */
+function fastClock(): Clock {
+  let time = 0;
+  return {
+    now: () => time,
+    monotonic: () => time,
+    sleep: async (ms) => {
+      time += ms;
+      // Lets sockets have their turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+interface Call {
+  /** From 0. */
+  readonly number: number;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Buffer;
+}
+type Behaviour = (call: Call) => boolean;
+
+/** An intake that keeps what it took in by key, as Azud does: a key seen twice is the same transaction. */
+class FakeIntake {
+  readonly batches = new Map<string, readonly { n: number }[]>();
+  calls = 0;
+  /** Answers true when it has dealt with the call itself. */
+  behaviour: Behaviour = () => false;
+  readonly #server: Server = createServer((request, response) => void this.#take(request, response));
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get numbers(): number[] {
+    return [...this.batches.values()].flatMap((events) => events.map(({ n }) => n)).sort((a, b) => a - b);
+  }
+
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    if (this.behaviour({ number: this.calls++, request, response, body })) return;
+    this.keep(request, body);
+    response.writeHead(202, { 'content-type': 'application/json' });
+    const count = this.batches.get(String(request.headers['idempotency-key']))?.length ?? 0;
+    response.end(JSON.stringify({ transaction_id: 't', dataset: 'd', accepted: count, rejected: 0, errors: [] }));
+  }
+
+  keep(request: IncomingMessage, body: Buffer): void {
+    const events = body
+      .toString()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { n: number });
+    this.batches.set(String(request.headers['idempotency-key']), events);
+  }
+}
+
+let folder: string;
+let intake: FakeIntake;
+const EVENTS = 12_345;
+const ALL = Array.from({ length: EVENTS }, (_, n) => n);
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'azud-send-'));
+  intake = new FakeIntake();
+  await intake.open();
+  await writeFile(join(folder, 'events.ndjson'), ALL.map((n) => JSON.stringify({ n })).join('\n'));
+});
+afterEach(() => {
+  intake.batches.clear();
+  intake.behaviour = () => false;
+  intake.calls = 0;
+});
+after(async () => {
+  await intake.close();
+  await rm(folder, { recursive: true });
+});
+
+async function send(args: readonly string[] = [], signal = new AbortController().signal) {
+  let stdout = '';
+  let stderr = '';
+  const exit = await runCli(['send', 'd', 'events.ndjson', '--url', intake.url, ...args], {
+    env: { XDG_STATE_HOME: join(folder, 'state') },
+    folder,
+    stdin: process.stdin,
+    out: new Output({
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      plain: true,
+    }),
+    clock: fastClock(),
+    signal,
+  });
+  return { exit, stdout, stderr };
+}
+
+const journals = async () => readdir(join(folder, 'state', 'azud')).catch(() => []);
+
+describe('azud send', () => {
+  test('sends every event once, in batches of at most 1,000', async () => {
+    const { exit, stdout, stderr } = await send(['--json']);
+    assert.equal(exit, 0, stderr);
+    assert.deepEqual(intake.numbers, ALL);
+    assert.equal(intake.batches.size, 13);
+    assert.equal((JSON.parse(stdout) as { accepted: number }).accepted, EVENTS);
+    assert.match(stderr, /12,345 accepted · 0 rejected · 13 transactions/);
+    assert.deepEqual(await journals(), []);
+  });
+
+  test('sends the same keys when it is run again', async () => {
+    await send();
+    const keys = [...intake.batches.keys()];
+    await send();
+    assert.deepEqual([...intake.batches.keys()], keys);
+    assert.equal(intake.calls, 26);
+  });
+
+  test('goes on through 429, 503, cut connections and answers that are lost, and stores nothing twice', async () => {
+    intake.behaviour = ({ number: call, request, response, body }) => {
+      if (call % 4 === 0) {
+        response.writeHead(call % 8 === 0 ? 429 : 503, { 'retry-after': '2' }).end('{}');
+        return true;
+      }
+      if (call % 4 === 1) {
+        request.socket.destroy();
+        return true;
+      }
+      if (call % 4 === 2) {
+        // Stored, but nobody hears of it.
+        intake.keep(request, body);
+        response.writeHead(202, { 'content-length': '1000' });
+        response.write('{"transaction_id"');
+        response.socket?.end();
+        return true;
+      }
+      return false;
+    };
+    const { exit, stderr } = await send(['--patience', '500']);
+    assert.equal(exit, 0, stderr);
+    assert.deepEqual(intake.numbers, ALL);
+    assert.match(stderr, /trying again in/);
+  });
+
+  test('goes on from where it was stopped', async () => {
+    const stop = new AbortController();
+    intake.behaviour = ({ number }) => {
+      if (number === 6) stop.abort();
+      return false;
+    };
+    assert.equal((await send([], stop.signal)).exit, 75);
+    assert.equal((await journals()).length, 1);
+    const before = intake.calls;
+    const { exit, stderr } = await send();
+    assert.equal(exit, 0, stderr);
+    assert.match(stderr, /batches were sent before/);
+    assert.ok(intake.calls - before < 13, 'what was acknowledged is not sent again');
+    assert.deepEqual(intake.numbers, ALL);
+    assert.deepEqual(await journals(), []);
+  });
+
+  test('gives up when patience ends, with exit code 69 or 75 and the way on', async () => {
+    intake.behaviour = ({ response }) => {
+      response
+        .writeHead(503, { 'content-type': 'application/problem+json' })
+        .end('{"code":"overloaded","detail":"full"}');
+      return true;
+    };
+    const { exit, stderr } = await send(['--patience', '0.1']);
+    assert.equal(exit, 75);
+    assert.match(stderr, /rows 1 to 1000: full/);
+  });
+
+  test('stops at once at a refusal that waiting does not mend', async () => {
+    intake.behaviour = ({ response }) => {
+      response.writeHead(404).end('{"code":"dataset-not-found","detail":"there is no dataset d"}');
+      return true;
+    };
+    const { exit, stderr } = await send();
+    assert.equal(exit, 1);
+    assert.match(stderr, /there is no dataset d/);
+    assert.ok(intake.calls <= 4);
+  });
+
+  test('tells of rejected rows by their place in the file, and exits with 1', async () => {
+    intake.behaviour = ({ response, body }) => {
+      if (!body.includes('{"n":3000}')) return false;
+      const errors = [{ row: 17, path: '/n', code: 'schema_violation', message: '/n must be an integer' }];
+      response.writeHead(202).end(JSON.stringify({ transaction_id: 't', accepted: 999, rejected: 1, errors }));
+      return true;
+    };
+    const { exit, stderr } = await send();
+    assert.equal(exit, 1);
+    assert.match(stderr, /1 rejected/);
+    assert.match(stderr, /row 3017: \/n must be an integer/);
+  });
+});
