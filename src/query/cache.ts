@@ -26,7 +26,10 @@ export class MemoryCache implements ResultCache {
 
   constructor(
     clock: Pick<Clock, 'monotonic'>,
-    limits = { entriesMax: QUERY_LIMITS.cacheEntriesMax, bytesMax: QUERY_LIMITS.cacheBytesMax },
+    limits: { readonly entriesMax: number; readonly bytesMax: number } = {
+      entriesMax: QUERY_LIMITS.cacheEntriesMax,
+      bytesMax: QUERY_LIMITS.cacheBytesMax,
+    },
   ) {
     this.#clock = clock;
     this.#limits = limits;

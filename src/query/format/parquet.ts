@@ -38,34 +38,37 @@ export async function* parquet(stream: RowStream): AsyncGenerator<Buffer> {
 class ParquetFile {
   readonly #columns: RowStream['columns'];
   readonly #encodings: readonly Encoding[];
+  readonly #elements: readonly SchemaElement[];
   readonly #bytes = new DrainingWriter();
   readonly #writer: ParquetWriter;
 
   constructor(columns: RowStream['columns'], firstRows: readonly Row[]) {
     this.#columns = columns;
     this.#encodings = columns.map(({ type }, at) => encodingOf(type, firstRows, at));
-    const elements = columns.map(({ name }, at): SchemaElement => {
+    this.#elements = columns.map(({ name }, at): SchemaElement => {
       return { name, repetition_type: 'OPTIONAL', ...(this.#encodings[at] as Encoding).element };
     });
-    const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }, ...elements];
+    const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }, ...this.#elements];
     this.#writer = new ParquetWriter({ writer: this.#bytes, schema, createdBy: 'azud' });
   }
 
   group(rows: readonly Row[]): Buffer {
-    const columnData = this.#columns.map(({ name }, at): ColumnSource => {
+    const columnData = this.#columns.map(({ name, type }, at): ColumnSource => {
       const { convert } = this.#encodings[at] as Encoding;
       const data = rows.map((row) => {
         const value = row[at] ?? null;
         return value === null ? null : convert(value);
       });
       // Page offsets would be held in memory until the end of the file, for a speed-up few readers use.
-      return { name, data, offsetIndex: false };
+      return { name, data, offsetIndex: false, statistics: type !== 'json' };
     });
     this.#writer.write({ columnData, rowGroupSize: rows.length });
     return this.#bytes.drain();
   }
 
   end(): Buffer {
+    // Readers that know only the older annotation, DuckDB among them, see JSON by it.
+    for (const element of this.#elements) if (element.logical_type?.type === 'JSON') element.converted_type = 'JSON';
     this.#writer.finish();
     return this.#bytes.drain();
   }
@@ -130,7 +133,7 @@ const ENCODINGS: Readonly<Record<Exclude<ColumnType, 'integer'>, Encoding>> = {
     element: { type: 'FIXED_LEN_BYTE_ARRAY', type_length: 16, logical_type: { type: 'UUID' } },
     convert: String,
   },
-  // Without the older `converted_type`, for which the library would encode the text a second time.
+  // The older `converted_type` follows in `end`: with it, the library would parse and spell the text again.
   json: {
     element: { type: 'BYTE_ARRAY', logical_type: { type: 'JSON' } },
     convert: (value) => Buffer.from(String(value)),
@@ -138,7 +141,7 @@ const ENCODINGS: Readonly<Record<Exclude<ColumnType, 'integer'>, Encoding>> = {
 };
 
 const INT64: Encoding = {
-  element: { type: 'INT64', converted_type: 'INT_64', logical_type: { type: 'INTEGER', bitWidth: 64, isSigned: true } },
+  element: { type: 'INT64' },
   convert: (value) => within(BigInt(value), INT64_MAX),
 };
 const DECIMAL_38: Encoding = {
