@@ -14,13 +14,14 @@ export function readNdjson(body: Buffer, validator: Validator, draft: Draft): vo
   const clean = !body.includes(BYTE.CR);
   for (let from = 0; from < body.length; ) {
     const lf = body.indexOf(BYTE.LF, from);
-    const to = lf === -1 ? body.length : lf;
+    const next = lf === -1 ? body.length : lf;
+    const to = next > from && body[next - 1] === BYTE.CR ? next - 1 : next;
     const start = body[from] === BYTE.OPEN_OBJECT ? from : skipSpace(body, from, to);
     if (start < to) {
       if (to - start > INTAKE_LIMITS.eventBytesMax) throw tooLong(to - start);
       readLine({ body, from: start, to, clean }, { validator, draft, utf8: whole || isUtf8(body.subarray(start, to)) });
     }
-    from = to + 1;
+    from = next + 1;
   }
 }
 
