@@ -1,7 +1,7 @@
 import type { DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { Column, Dataset } from '../../event/dataset.ts';
 import { uuidTimeMs } from '../../event/ids.ts';
-import type { Condition, ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
+import type { ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
 import { type Bound, compileRows } from '../sql/compiler.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { isoOf } from '../value.ts';
@@ -13,7 +13,7 @@ import { idsTable } from './statements.ts';
 
 /** Queries already checked; endpoints are few and fixed. */
 const CHECKED_MAX = 1_000;
-/** How far intake's clock may move between the making of an id and of its batch's time, ms. */
+/** How far intake's clock may go back between the making of a transaction's id and its batch's time, ms. */
 const SLACK_MS = 60_000;
 
 /** The two ways of reading: the portable query and one SELECT. */
@@ -33,7 +33,7 @@ export class Queries {
     const id = this.#singleEventId(query);
     if (id === null) return this.#select(withTransactionTime(query), columns, limits);
     for (const time of await this.#timesOf(query.table, id)) {
-      const found = await this.#firstRow(between(query, '_received_at', time), columns, limits);
+      const found = await this.#firstRow(receivedAt(query, time), columns, limits);
       if (found) return found;
     }
     return this.#select(query, columns, limits);
@@ -107,12 +107,8 @@ function withTransactionTime(query: RowsQuery): RowsQuery {
   return { ...query, where: [...query.where, { column: time, operator: 'gte', value: isoMs(ms - SLACK_MS) }] };
 }
 
-function between(query: RowsQuery, column: string, ms: number): RowsQuery {
-  const bounds: Condition[] = [
-    { column, operator: 'gte', value: isoMs(ms - SLACK_MS) },
-    { column, operator: 'lte', value: isoMs(ms + SLACK_MS) },
-  ];
-  return { ...query, where: [...query.where, ...bounds] };
+function receivedAt(query: RowsQuery, ms: number): RowsQuery {
+  return { ...query, where: [...query.where, { column: '_received_at', operator: 'eq', value: isoMs(ms) }] };
 }
 
 const isoMs = (ms: number): string => isoOf(BigInt(ms) * 1000n);
@@ -122,17 +118,11 @@ function bindAt(statement: DuckDBPreparedStatement, index: number, { value, type
   else if (typeof value === 'boolean') statement.bindBoolean(index, value);
   else if (type === 'number') statement.bindDouble(index, Number(value));
   else if (type === 'integer') bindInteger(statement, index, value);
-  else if (type === 'timestamp' || type === 'date' || type === 'uuid' || type === 'decimal')
-    bindText(statement, index, value);
-  else bindText(statement, index, value);
+  else statement.bindVarchar(index, String(value));
 }
 
 function bindInteger(statement: DuckDBPreparedStatement, index: number, value: NonNullable<Value>): void {
   const integer = BigInt(value);
   if (integer >= -(2n ** 63n) && integer < 2n ** 63n) statement.bindBigInt(index, integer);
   else statement.bindHugeInt(index, integer);
-}
-
-function bindText(statement: DuckDBPreparedStatement, index: number, value: NonNullable<Value>): void {
-  statement.bindVarchar(index, String(value));
 }
