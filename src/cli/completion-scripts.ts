@@ -17,8 +17,13 @@ export function shellScript(shell: Shell, commands: readonly Command[]): string 
 }
 
 function bash(commands: readonly Command[]): string {
-  const cases = commands.map((command) => `    '${command.name}') words='${wordsOf(command).join(' ')}' ;;`);
-  const groups = groupsOf(commands).map(([group, words]) => `    '${group}') words='${words.join(' ')}' ;;`);
+  const line = ([name, words]: readonly [string, readonly string[]]) =>
+    `      '${name}') words='${words.join(' ')}' ;;`;
+  const [pairs, singles] = [true, false].map((pair) =>
+    commands
+      .filter(({ name }) => name.includes(' ') === pair)
+      .map((command) => [command.name, wordsOf(command)] as const),
+  );
   return [
     '_azud() {',
     '  local current="$' + '{COMP_WORDS[COMP_CWORD]}" words=""',
@@ -27,10 +32,10 @@ function bash(commands: readonly Command[]): string {
     `    words='${firstWords(commands).join(' ')}'`,
     '  else',
     '    case "$first" in',
-    ...[...cases.filter((line) => !/^ +'\S+ /.test(line)), ...groups].map((line) => `  ${line}`),
+    ...[...(singles ?? []), ...groupsOf(commands)].map(line),
     '    esac',
     '    if [ "$COMP_CWORD" -gt 2 ]; then case "$first $second" in',
-    ...cases.filter((line) => /^ +'\S+ /.test(line)).map((line) => `  ${line}`),
+    ...(pairs ?? []).map(line),
     '    esac; fi',
     '  fi',
     '  COMPREPLY=($(compgen -W "$words" -- "$current"))',

@@ -189,7 +189,7 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
     /^azud\.yaml:1:81 auth\.tokens\[0\]\.expires: expected a date/,
   ],
   'a variable that is not set': [
-    'server:\n  host: ${HOTS}',
+    `server:\n  host: \${HOTS}`,
     /^azud\.yaml:2:9 server\.host: no variable HOTS in the environment/,
   ],
   'a listening address without tokens': [
@@ -233,7 +233,7 @@ describe('a mistake is told with its line, its path and the nearest word:', () =
 
 describe('the environment and flags', () => {
   test('are put in where the file asks for them', async () => {
-    const yaml = 'system: { name: "${NAME}" }\nserver:\n  port: ${PORT:-9000}\n  host: ${HOST:-::1}\n';
+    const yaml = `system: { name: "\${NAME}" }\nserver:\n  port: \${PORT:-9000}\n  host: \${HOST:-::1}\n`;
     const config = await load(yaml, { env: { NAME: 'x', PORT: '9001', HOST: '' } });
     assert.equal(config.system.name, 'x');
     assert.deepEqual(config.server, { port: 9001, host: '::1' });
@@ -241,7 +241,7 @@ describe('the environment and flags', () => {
 
   test('can be written as they stand', async () => {
     const config = await load(`${READINGS}endpoints:\n  a: { sql: "SELECT '$\${X}'" }`);
-    assert.equal(config.endpoints[0]?.sql, "SELECT '${X}'");
+    assert.equal(config.endpoints[0]?.sql, `SELECT '\${X}'`);
   });
 
   test('override the file, flags above variables', async () => {
@@ -279,7 +279,7 @@ describe('a secret', () => {
 
   test('may come from the environment, as text or as a file', async () => {
     const env = { SECRET: '0123456789abcdef' };
-    assert.equal((await load(token('secret: "${SECRET}"'), { env })).auth.tokens[0]?.secret, env.SECRET);
+    assert.equal((await load(token(`secret: "\${SECRET}"`), { env })).auth.tokens[0]?.secret, env.SECRET);
     const override = { AZUD_AUTH_TOKENS_0_SECRET: 'fedcba9876543210' };
     assert.equal(
       (await load(token('secret: "0123456789abcdef"'), { env: override })).auth.tokens[0]?.secret,
@@ -310,8 +310,7 @@ describe('a schema', () => {
         's/b.json': '{"$defs":{"x":{"$ref":"#/$defs/z"},"z":{"type":"integer"}}}',
       },
     );
-    const { x, y } = config.datasets.get('a')?.schema.properties as Record<string, unknown>;
-    assert.deepEqual([x, y], [{ type: 'integer' }, { $ref: '#/$defs/y' }]);
+    assert.deepEqual(config.datasets.get('a')?.schema.properties, { x: { type: 'integer' }, y: { $ref: '#/$defs/y' } });
   });
 
   test('that refers to itself through files is a mistake', async () => {
