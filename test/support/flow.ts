@@ -1,11 +1,12 @@
 import { Broker } from '../../src/broker/broker.ts';
 import { Memory, MemoryDriver } from '../../src/broker/memory/driver.ts';
 import type { Batch } from '../../src/event/batch.ts';
-import { encodeBatch } from '../../src/event/codec.ts';
+import { decodeBatch, encodeBatch } from '../../src/event/codec.ts';
 import type { Dataset } from '../../src/event/dataset.ts';
 import { uuidV7 } from '../../src/event/ids.ts';
 import { compileDataset } from '../../src/event/validator.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { commit } from '../../src/loader/commit.ts';
 import type { LoaderLimits } from '../../src/loader/loader.ts';
 import { MemoryData, MemoryStoreDriver } from '../../src/store/memory/driver.ts';
 import { Store } from '../../src/store/store.ts';
@@ -111,4 +112,19 @@ export function batchOf(events: readonly unknown[], more: Partial<Batch> = {}): 
     discards: [],
     ...more,
   };
+}
+
+/** Writes what waits in the broker, at most `messagesMax` messages, as a loader would, poison apart. */
+export async function writeAll({ broker, store, datasets }: Flow, messagesMax = 1_000): Promise<void> {
+  const subscription = await broker.subscribe(await store.progress());
+  const { messages } = await broker.backlog(await store.progress());
+  if (messages === 0) return;
+  const deliveries = await subscription.receive({ messagesMax, bytesMax: 1e9, signal: new AbortController().signal });
+  const batches = deliveries.map(({ message, position }) => ({
+    batch: decodeBatch(message),
+    position,
+    dead: new Map(),
+  }));
+  await commit(batches, { store, datasets });
+  await subscription.close();
 }

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { batchOf, type Flow, openFlow, writeAll } from '../../test/support/flow.ts';
+import { Conservation } from './conservation.ts';
+import { Datasets } from './datasets.ts';
+import { Receipts } from './receipts.ts';
+
+const NEVER = new AbortController().signal;
+
+let flow: Flow;
+let receipts: Receipts;
+beforeEach(async () => {
+  flow = await openFlow();
+  receipts = new Receipts(flow);
+});
+afterEach(() => flow.close());
+
+const flights = (count: number) => Array.from({ length: count }, (_, n) => ({ flight: n }));
+const rejectOf = (row: number) => ({
+  id: `019a0000-0000-7000-8000-${String(row).padStart(12, '0')}`,
+  row,
+  code: 'schema_violation',
+  message: 'no',
+  path: '/flight',
+  original: Buffer.from('{}'),
+  eventId: null,
+});
+
+describe('a receipt', () => {
+  test('goes from queued to stored, whole at every step', async () => {
+    const batch = batchOf(flights(3), { receivedAt: 1_700_000_000_000 });
+    await assert.rejects(receipts.of(batch.transactionId, NEVER), { code: 'transaction-not-found' });
+    await flow.publish(batch);
+    const common = {
+      transaction_id: batch.transactionId,
+      dataset: 'flights',
+      received_at: '2023-11-14T22:13:20.000Z',
+      dead_letters: [],
+    };
+    assert.deepEqual(await receipts.of(batch.transactionId, NEVER), {
+      ...common,
+      state: 'queued',
+      counts: { accepted: 3, stored: 0, duplicate: 0, dead: 0, queued: 3 },
+    });
+    await writeAll(flow);
+    const stored = { ...common, state: 'stored', counts: { accepted: 3, stored: 3, duplicate: 0, dead: 0, queued: 0 } };
+    assert.deepEqual(await receipts.of(batch.transactionId.toUpperCase(), NEVER), stored);
+    await flow.broker.release(await flow.store.progress());
+    assert.deepEqual(await receipts.of(batch.transactionId, NEVER), stored);
+  });
+
+  test('is partial with its dead letters, and lists the first hundred', async () => {
+    const rejects = Array.from({ length: 150 }, (_, n) => rejectOf(n + 2));
+    const batch = batchOf(flights(1), { rejects });
+    await flow.publish(batch);
+    await writeAll(flow);
+    const { state, counts, dead_letters } = await receipts.of(batch.transactionId, NEVER);
+    assert.equal(state, 'partial');
+    assert.deepEqual(counts, { accepted: 151, stored: 1, duplicate: 0, dead: 150, queued: 0 });
+    assert.equal(dead_letters.length, 100);
+    assert.deepEqual(dead_letters[0], {
+      id: rejectOf(2).id,
+      row: 2,
+      code: 'schema_violation',
+      path: '/flight',
+      message: 'no',
+    });
+  });
+
+  test('names no dataset when its events went to several', async () => {
+    const batch = batchOf(flights(1));
+    await flow.publish(batch, batchOf([{ id: 1 }], { dataset: 'clients', transactionId: batch.transactionId }));
+    await writeAll(flow, 1);
+    const receipt = await receipts.of(batch.transactionId, NEVER);
+    assert.equal(receipt.dataset, null);
+    assert.equal(receipt.state, 'queued');
+    assert.deepEqual(receipt.counts, { accepted: 2, stored: 1, duplicate: 0, dead: 0, queued: 1 });
+  });
+
+  test('never goes back to queued when the request is repeated with its key', async () => {
+    const first = batchOf(flights(2), { ids: ['k1', 'k2'] });
+    const again = () => batchOf(flights(2), { ids: ['k1', 'k2'], transactionId: first.transactionId });
+    await flow.publish(first, again());
+    assert.equal((await receipts.of(first.transactionId, NEVER)).counts.accepted, 2, 'a retry waiting beside it');
+    await writeAll(flow, 1);
+    await flow.publish(again());
+    const waiting = await receipts.of(first.transactionId, NEVER);
+    assert.equal(waiting.state, 'stored');
+    await flow.broker.release([{ stream: flow.memory.stream, offset: 1 }]);
+    assert.equal((await receipts.of(first.transactionId, NEVER)).state, 'stored', 'the first is gone from the broker');
+    await writeAll(flow);
+    const { state, counts } = await receipts.of(first.transactionId, NEVER);
+    assert.equal(state, 'stored');
+    assert.deepEqual(counts, { accepted: 6, stored: 2, duplicate: 4, dead: 0, queued: 0 });
+  });
+
+  test('keeps the parts of a split request apart from retries', async () => {
+    const { transactionId } = batchOf([]);
+    const part = (rows: number[]) => batchOf(flights(rows.length), { transactionId, rows, ids: rows.map(String) });
+    await flow.publish(part([1, 3]), part([2, 4]));
+    await writeAll(flow, 1);
+    assert.deepEqual((await receipts.of(transactionId, NEVER)).counts, {
+      accepted: 4,
+      stored: 2,
+      duplicate: 0,
+      dead: 0,
+      queued: 2,
+    });
+  });
+
+  test('is not found for what is no transaction id', async () => {
+    for (const id of [
+      '',
+      'x',
+      "1' or 1=1",
+      '019a0000-0000-7000-8000-00000000000',
+      '019a0000-0000-7000-8000-000000000000',
+    ]) {
+      await assert.rejects(receipts.of(id, NEVER), { code: 'transaction-not-found' }, id);
+    }
+  });
+});
+
+describe('conservation', () => {
+  test('balances to the last event while events wait, die, repeat and are stored', async () => {
+    const conservation = new Conservation(flow);
+    const ids = ['a', 'b', 'c'];
+    await flow.publish(
+      batchOf(flights(3), { ids }),
+      batchOf(flights(3), { ids }),
+      batchOf([], { rejects: [rejectOf(1)] }),
+    );
+    await flow.publish(batchOf(flights(5)));
+    for (let written = 0; written <= 4; written += 1) {
+      const { balanced } = await conservation.report();
+      assert.ok(balanced);
+      await writeAll(flow, 1);
+    }
+    assert.deepEqual(await conservation.report(), {
+      balanced: true,
+      datasets: [
+        { dataset: 'clients', accepted: 0, stored: 0, duplicate: 0, dead: 0, in_flight: 0, balanced: true },
+        { dataset: 'flights', accepted: 12, stored: 8, duplicate: 3, dead: 1, in_flight: 0, balanced: true },
+      ],
+    });
+  });
+
+  test('says so when an event is missing or too many', async () => {
+    await flow.publish(batchOf(flights(2)));
+    await writeAll(flow);
+    flow.data.counts.set('flights', { accepted: 2, stored: 1, duplicate: 0, dead: 0 });
+    const { balanced, datasets } = await new Conservation(flow).report();
+    assert.equal(balanced, false);
+    assert.deepEqual(
+      datasets.map((each) => [each.dataset, each.balanced]),
+      [
+        ['clients', true],
+        ['flights', false],
+      ],
+    );
+  });
+});
+
+describe('datasets', () => {
+  test('tell rows, first and last, and how far the store is behind', async () => {
+    await flow.publish(batchOf(flights(2), { receivedAt: 1_000 }), batchOf(flights(3), { receivedAt: 2_000 }));
+    await writeAll(flow, 1);
+    const datasets = new Datasets(flow);
+    const [summary] = await datasets.list();
+    const { bytes, ...facts } = summary ?? assert.fail('no dataset');
+    assert.ok(bytes > 0);
+    const first = '1970-01-01T00:00:01.000Z';
+    assert.deepEqual(facts, { dataset: 'flights', mode: 'append', rows: 2, first, last: first, lag: 3 });
+    const detail = await datasets.detail('clients');
+    assert.equal(detail.key, 'id');
+    assert.deepEqual(
+      detail.columns.map(({ name }) => name),
+      ['id', 'name', '_event_id', '_transaction_id', '_received_at', '_extra'],
+    );
+    await assert.rejects(datasets.detail('client'), { code: 'dataset-not-found' });
+  });
+});
