@@ -112,6 +112,8 @@ export class LogReader implements Subscription {
   async #enter(): Promise<OpenSegment> {
     const { folder } = this.#options;
     const first = await folder.segmentOf(this.#next);
+    // The index would lead past a damaged header.
+    await folder.header(first);
     const entry = (await folder.index(first)).at(this.#next);
     const { file, path } = await folder.open(first);
     return { first, file, cursor: new SegmentCursor(file, path, entry) };
