@@ -50,10 +50,6 @@ export class HealthChecks implements SystemRoom {
 
   async readiness(): Promise<Readiness> {
     const checks = [...(await this.#own()), ...(await this.#peer())];
-    const { metrics, plan } = this.#options;
-    for (const { name, ok } of checks) {
-      metrics.gauge('azud_instance_healthy', { role: plan.title, check: name }).set(ok ? 1 : 0);
-    }
     return { ready: checks.every(({ ok }) => ok), checks };
   }
 
@@ -69,10 +65,12 @@ export class HealthChecks implements SystemRoom {
   }
 
   async snapshot(): Promise<object[]> {
-    const { metrics, active } = this.#options;
+    const { metrics, active, plan } = this.#options;
     this.#process.collect();
     metrics.gauge('http_server_active_requests', {}).set(active());
-    await this.readinessOfOwn();
+    for (const { name, ok } of await this.#own()) {
+      metrics.gauge('azud_instance_healthy', { role: plan.title, check: name }).set(ok ? 1 : 0);
+    }
     return metrics.snapshot();
   }
 
@@ -94,14 +92,7 @@ export class HealthChecks implements SystemRoom {
     this.#process.close();
   }
 
-  /** Own checks only, so that two processes do not ask each other in a circle. */
-  async readinessOfOwn(): Promise<void> {
-    const { metrics, plan } = this.#options;
-    for (const { name, ok } of await this.#own()) {
-      metrics.gauge('azud_instance_healthy', { role: plan.title, check: name }).set(ok ? 1 : 0);
-    }
-  }
-
+  /** Without the other process: each tells of itself. */
   async #own(): Promise<Check[]> {
     const { plan, analytics } = this.#options;
     const checks: Check[] = [];

@@ -102,7 +102,7 @@ export class Supervisor {
 
   #hear(where: Post, message: FromChild): void {
     const { log, onReady } = this.#options;
-    if (message.type === 'step') log.info(message.step, { role: where.name });
+    if (message.type === 'step') log.info(message.step, { process: where.name });
     if (message.type === 'drained') this.#posts.analytics.child?.tell({ type: 'stop' });
     if (message.type === 'drained' && !this.#posts.analytics.child) where.child?.tell({ type: 'stop' });
     if (message.type !== 'ready') return;
@@ -129,7 +129,7 @@ export class Supervisor {
   #restart(where: Post, end: ChildEnd): void {
     const { clock, log } = this.#options;
     const verdict = where.policy.died(end.code, clock.monotonic());
-    const fields = { role: where.name, exit_code: end.code, signal: end.signal, reason: end.failure?.message };
+    const fields = { process: where.name, exit_code: end.code, signal: end.signal, reason: end.failure?.message };
     if ('giveUp' in verdict) {
       log.error('a process failed for good', { ...fields, verdict: verdict.giveUp });
       this.#exitCode = EXIT_IO;
