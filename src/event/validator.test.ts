@@ -333,7 +333,7 @@ describe('the plain check', () => {
     let yes = 0;
     const schemas = fc.record({
       properties: fc.record(Object.fromEntries(names.map((name) => [name, property])), { requiredKeys: [] }),
-      required: fc.subarray(['a', 'b', 'c', 'd']),
+      required: fc.constantFrom([], [], ['a'], ['b', 'd']),
       additionalProperties: fc.boolean(),
     });
     const events = fc.array(fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), value), { minLength: 5, maxLength: 30 });
@@ -354,9 +354,9 @@ describe('the plain check', () => {
           assert.equal(validate?.(event), true, bytes.toString());
         }
       }),
-      { numRuns: 120 },
+      { numRuns: 1_500 },
     );
-    assert.ok(yes > 100, `it said yes ${yes} times`);
+    assert.ok(yes > 500, `it said yes ${yes} times`);
   });
 
   it('says yes to a common event, so that it is never parsed', () => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { AzudError, type RowError } from '../error/azud-error.ts';
 import { cloudEventId } from '../event/ids.ts';
 import { BYTE, positionOf, skipSpace } from '../event/json/byte.ts';
@@ -172,11 +173,17 @@ function binaryEvent(body: Buffer, headers: Headers): CloudEvent {
   for (const name of ['specversion', 'id', 'source', 'type'] as const) {
     const header = headers[`ce-${name}`];
     if (header === undefined) continue;
-    const value = typeof header === 'string' && /^[\x20-\x7e]*$/.test(header) ? percentDecoded(header) : null;
+    const value = typeof header === 'string' ? percentDecoded(utf8Header(header)) : null;
     if (value === null) errors.push(problem(`/${name}`, `the header ce-${name} is not percent-encoded UTF-8`));
     else attributes[name] = value;
   }
   return { attributes, data: { body, from: 0, to: body.length }, original: body, errors };
+}
+
+/** Node gives a header as Latin-1. Some clients, the npm package `cloudevents` among them, send what is not ASCII as it is. */
+function utf8Header(header: string): string {
+  const bytes = Buffer.from(header, 'latin1');
+  return isUtf8(bytes) ? bytes.toString() : header;
 }
 
 function percentDecoded(header: string): string | null {
