@@ -27,9 +27,16 @@ beforeEach(async () => {
 });
 afterEach(() => flow.close());
 
+/** Ids in the order in which they are made. */
+let made = 0;
+function nextId(): string {
+  made += 1;
+  return `019a0000-0000-7000-8000-${String(made).padStart(12, '0')}`;
+}
+
 function reject(row: number, original: string | Buffer, more: Partial<Reject> = {}): Reject {
   return {
-    id: uuidV7(systemClock.now()),
+    id: nextId(),
     row,
     code: 'schema_violation',
     message: '/flight must be an integer',

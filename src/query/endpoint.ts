@@ -61,14 +61,20 @@ function compileEndpoint(declaration: EndpointDeclaration, errors: RowError[]): 
     if (FORM_PARAMETERS.has(param))
       report(errors, `${at}/params/${param}`, 'is taken: it chooses the form of the answer');
   }
-  checkSql(at, sql, compiled, errors);
+  checkSql({ at, sql, params: compiled }, errors);
   for (const [, param = ''] of path.matchAll(/\{(.*?)\}/g)) {
     if (!compiled.has(param)) report(errors, `${at}/path`, `holds {${param}}, which params does not declare`);
   }
   return { name, path, params: compiled, sql, cacheMs: declaration.cacheMs ?? 0, shape: declaration.shape ?? 'rows' };
 }
 
-function checkSql(at: string, sql: string, params: ReadonlyMap<string, unknown>, errors: RowError[]): void {
+interface CheckedSql {
+  readonly at: string;
+  readonly sql: string;
+  readonly params: ReadonlyMap<string, unknown>;
+}
+
+function checkSql({ at, sql, params }: CheckedSql, errors: RowError[]): void {
   if (Buffer.byteLength(sql) > QUERY_LIMITS.sqlBytesMax) {
     report(errors, `${at}/sql`, `is longer than ${QUERY_LIMITS.sqlBytesMax} bytes`);
     return;

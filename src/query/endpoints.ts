@@ -32,6 +32,13 @@ export interface EndpointAnswer {
   readonly maxAgeSeconds: number | null;
 }
 
+/** A call whose parameters are checked. */
+interface BoundCall {
+  readonly endpoint: Endpoint;
+  readonly query: SqlQuery;
+  readonly form: FormatOptions;
+}
+
 /** Answers `GET /v1/endpoints/{name}` and every path an endpoint is given. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
@@ -48,28 +55,23 @@ export class Endpoints {
    */
   async call({ name, params, form, signal }: EndpointCall): Promise<EndpointAnswer> {
     const endpoint = this.#endpoint(name);
-    const query: SqlQuery = { text: endpoint.sql, params: bind(endpoint, params) };
+    const bound: BoundCall = { endpoint, query: { text: endpoint.sql, params: bind(endpoint, params) }, form };
     const contentType = MEDIA_TYPES[form.format];
     if (endpoint.cacheMs === 0) {
-      const body = await this.#run(endpoint, query, form, signal);
+      const body = await this.#run(bound, signal);
       return { contentType, body, etag: null, maxAgeSeconds: null };
     }
     const made = await this.#results.get({
-      key: cacheKey(endpoint, query, form),
+      key: cacheKey(bound),
       ttlMs: endpoint.cacheMs,
       // Others may be waiting for this result: the one who asked first going away must not end it for them.
-      make: () => this.#run(endpoint, query, form, AbortSignal.timeout(QUERY_LIMITS.timeoutMs)),
+      make: () => this.#run(bound, AbortSignal.timeout(QUERY_LIMITS.timeoutMs)),
     });
     const body = 'bytes' in made ? made.bytes : made.chunks;
     return { contentType, body, etag: made.etag, maxAgeSeconds: Math.floor(endpoint.cacheMs / 1000) };
   }
 
-  async #run(
-    endpoint: Endpoint,
-    query: SqlQuery,
-    form: FormatOptions,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Buffer>> {
+  async #run({ endpoint, query, form }: BoundCall, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
     const single = endpoint.shape === 'row';
     const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, rowsMax: QUERY_LIMITS.endpointRowsMax, signal };
     const stream = await this.#options.store.sql(query, limits);
@@ -111,7 +113,7 @@ export function bind(endpoint: Endpoint, params: SearchParams): SqlQuery['params
 }
 
 /** One key a result: the values bound, not the way they were spelled. */
-function cacheKey(endpoint: Endpoint, query: SqlQuery, { format, raw }: FormatOptions): string {
+function cacheKey({ endpoint, query, form: { format, raw } }: BoundCall): string {
   const values = Object.entries(query.params).map(([name, { value }]) => [name, String(value), value === null]);
   return `${endpoint.name}:${JSON.stringify([endpoint.sql, format, raw, values])}`;
 }
