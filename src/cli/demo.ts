@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AzudError } from '../error/azud-error.ts';
 import { Client } from './client.ts';
@@ -12,7 +11,8 @@ const PATIENCE_MS = 60_000;
 const POLL_MS = 100;
 const ANSWER_LENGTH = 400;
 /** Two folders up both from src/cli and from dist/cli. */
-const EXAMPLE = fileURLToPath(new URL('../../examples/flights/', import.meta.url));
+const CONFIG = fileURLToPath(new URL('../../examples/flights/azud.yaml', import.meta.url));
+const READER = fileURLToPath(new URL('../../examples/flights/flights.mjs', import.meta.url));
 const CALLS = [
   '/v1/endpoints/delays_by_origin?limit=3',
   '/v1/endpoints/route?origin=LAX&destination=SFO',
@@ -27,7 +27,7 @@ export const demo: Command = {
   settings: true,
   examples: ['azud demo', 'azud demo --server.port 9000'],
   async run(invocation, world) {
-    const values = { ...invocation.values, config: resolve(EXAMPLE, 'azud.yaml') };
+    const values = { ...invocation.values, config: CONFIG };
     const config = await configOf({ ...invocation, values }, world);
     const { start } = await import('../app/start.ts');
     // A load that fails ends the system as a signal would, and the failure is then told.
@@ -83,7 +83,7 @@ async function load(client: Client, world: World): Promise<void> {
 
 /** Read in a process of its own: DuckDB, which reads the Parquet file, is no guest in this one. */
 async function* readFlights(): AsyncGenerator<Buffer> {
-  const child = spawn(process.execPath, [resolve(EXAMPLE, 'flights.mjs')], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [READER], { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise<number | null>((done) => child.once('close', done));
   let words = '';
   child.stderr.on('data', (chunk: Buffer) => {
