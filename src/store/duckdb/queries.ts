@@ -41,7 +41,7 @@ export class Queries {
 
   async sql({ text, params }: SqlQuery, limits: ReadLimits): Promise<RowStream> {
     if (!this.#checked.has(text)) {
-      const [row] = await this.#reader.all('SELECT CAST(json_serialize_sql($1) AS VARCHAR)', [text]);
+      const [row] = await this.#reader.all('SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)', [text]);
       checkQuery(String(row?.[0]), this.#tables);
       if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
       this.#checked.add(text);

@@ -4,8 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../error/azud-error.ts';
 import { classify } from './errors.ts';
-import { type DuckdbSettings, openInstance } from './session.ts';
-import { READ_HEAD } from './statements.ts';
+import { type DuckdbSettings, openInstance, Session } from './session.ts';
+import { readHead } from './unit-writer.ts';
 
 /** Where a store keeps its files. */
 export interface StoreFiles {
@@ -104,19 +104,31 @@ async function tryOpen(
   }
 }
 
-/** A file cut short opens well and fails at the first block that is gone, so its length is held against its own count. */
+/** The engine's block size and the three headers before the first block. */
+const BLOCK_BYTES = 262_144;
+const HEADER_BYTES = 12_288;
+
+/**
+ * A file cut short opens well and fails at the first block that is gone. So the last block that any table uses must lie
+ * within the file. (The header's own count of blocks says less: free blocks at the end are cut off and still counted.)
+ */
 async function firstFault(instance: DuckDBInstance, files: StoreFiles): Promise<string | null> {
-  const connection = await instance.connect();
+  const session = await Session.open(instance);
   try {
-    const size = await connection.runAndReadAll('SELECT block_size * total_blocks FROM pragma_database_size()');
-    const bytes = Number(size.getRows()[0]?.[0] ?? 0);
+    const tables = (await session.run('SELECT table_name FROM duckdb_tables()')).map(([name]) => String(name));
+    let blocks = 0;
+    for (const table of tables) {
+      const [row] = await session.run('SELECT max(block_id) + 1 FROM pragma_storage_info($1) WHERE persistent', [
+        table,
+      ]);
+      blocks = Math.max(blocks, Number(row?.[0] ?? 0));
+    }
+    if (tables.includes('_head')) await readHead(session);
+    const expected = blocks === 0 ? 0 : HEADER_BYTES + blocks * BLOCK_BYTES;
     const actual = (await stat(files.main)).size;
-    if (actual < bytes) return `the database file has ${actual} of ${bytes} bytes`;
-    const tables = await connection.runAndReadAll(`SELECT count(*) FROM duckdb_tables() WHERE table_name = '_head'`);
-    if (Number(tables.getRows()[0]?.[0]) > 0) await connection.runAndReadAll(READ_HEAD);
-    return null;
+    return actual < expected ? `the database file has ${actual} of ${expected} bytes` : null;
   } finally {
-    connection.closeSync();
+    session.close();
   }
 }
 

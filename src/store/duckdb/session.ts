@@ -1,6 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBPreparedStatement,
+  type DuckDBValue,
+} from '@duckdb/node-api';
 import type { DUCKDB_DEFAULTS } from './config.ts';
 
 export type DuckdbSettings = {
@@ -48,10 +53,10 @@ function pinned(file: string, settings: DuckdbSettings): string[] {
 
 export type Parameter = string | Uint8Array;
 
-/** One connection for one task, and the statements prepared on it. */
+/** One connection for one task, and the statements planned on it. */
 export class Session {
   readonly connection: DuckDBConnection;
-  readonly #prepared = new Map<string, DuckDBPreparedStatement>();
+  readonly #planned = new Map<string, DuckDBPreparedStatement>();
 
   constructor(connection: DuckDBConnection) {
     this.connection = connection;
@@ -61,18 +66,29 @@ export class Session {
     return new Session(await instance.connect());
   }
 
-  /** Runs one statement; rows as strings, numbers and bigints. Prepared once, whatever the number of calls. */
-  async run(sql: string, parameters: readonly Parameter[] = []) {
-    const statement = await this.#statement(sql);
-    for (const [at, value] of parameters.entries()) {
-      if (typeof value === 'string') statement.bindVarchar(at + 1, value);
-      else statement.bindBlob(at + 1, value);
-    }
+  /**
+   * Runs one statement, planned for this run: a plan that is kept goes stale, because the engine folds what it knows of
+   * a table (its count, that it is empty) into it.
+   */
+  async run(sql: string, parameters: readonly Parameter[] = []): Promise<DuckDBValue[][]> {
+    const statement = await this.connection.prepare(sql);
     try {
-      return (await statement.runAndReadAll()).getRows();
+      return await execute(statement, parameters);
+    } finally {
+      statement.destroySync();
+    }
+  }
+
+  /** For statements that read no table: planned once, whatever the number of runs. */
+  async runPlanned(sql: string, parameters: readonly Parameter[]): Promise<void> {
+    const known = this.#planned.get(sql);
+    const statement = known ?? (await this.connection.prepare(sql));
+    if (!known) this.#planned.set(sql, statement);
+    try {
+      await execute(statement, parameters);
     } finally {
       // A unit is megabytes: they must not stay bound until the next one.
-      if (parameters.length > 0) statement.clearBindings();
+      statement.clearBindings();
     }
   }
 
@@ -90,17 +106,16 @@ export class Session {
   }
 
   close(): void {
-    for (const statement of this.#prepared.values()) statement.destroySync();
-    this.#prepared.clear();
+    for (const statement of this.#planned.values()) statement.destroySync();
+    this.#planned.clear();
     this.connection.closeSync();
   }
+}
 
-  /** Statements whose text differs each time are not kept: see `once`. */
-  async #statement(sql: string): Promise<DuckDBPreparedStatement> {
-    const known = this.#prepared.get(sql);
-    if (known) return known;
-    const statement = await this.connection.prepare(sql);
-    this.#prepared.set(sql, statement);
-    return statement;
+async function execute(statement: DuckDBPreparedStatement, parameters: readonly Parameter[]): Promise<DuckDBValue[][]> {
+  for (const [at, value] of parameters.entries()) {
+    if (typeof value === 'string') statement.bindVarchar(at + 1, value);
+    else statement.bindBlob(at + 1, value);
   }
+  return (await statement.runAndReadAll()).getRows();
 }

@@ -90,13 +90,13 @@ export class UnitWriter {
     for (const batch of batches) rows.add(batch);
     if (rows.count === 0) return;
     const [first = '', ...rest] = statements.insert;
-    await this.#session.run(first, rows.parameters());
+    await this.#session.runPlanned(first, rows.parameters());
     for (const sql of rest) await this.#session.run(sql);
   }
 
   async #insertTransactions(batches: readonly SettledBatch[]): Promise<void> {
     const column = (value: (entry: SettledBatch) => string | number) => batches.map(value).join('\n');
-    await this.#session.run(SQL.INSERT_TRANSACTIONS, [
+    await this.#session.runPlanned(SQL.INSERT_TRANSACTIONS, [
       column(({ batch }) => batch.id),
       column(({ batch }) => batch.transactionId),
       column(({ batch }) => batch.dataset),

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { inFolder, offsetOf, openStore, unitAt } from './fixtures.ts';
+import { filesOf, type StoreFiles } from './recovery.ts';
+
+/**
+ * The state after a crash: offset 10 in the file and the snapshot, 20 in the log. Copied away while the store is open,
+ * because closing would fold the write-ahead log in.
+ */
+async function crashed(dataDir: string, { snapshot = true } = {}): Promise<StoreFiles> {
+  const live = join(dataDir, 'live');
+  const { driver } = await openStore(live);
+  const from = filesOf(join(live, 'duckdb/azud.duckdb'));
+  for (let offset = 1; offset <= 10; offset += 1) await driver.write({ batches: [unitAt(offset)] });
+  await driver.snapshot();
+  for (let offset = 11; offset <= 20; offset += 1) await driver.write({ batches: [unitAt(offset)] });
+  const to = filesOf(join(dataDir, 'duckdb/azud.duckdb'));
+  await mkdir(join(dataDir, 'duckdb'));
+  await copyFile(from.main, to.main);
+  await copyFile(from.wal, to.wal);
+  if (snapshot) await copyFile(from.snapshot, to.snapshot);
+  await driver.close();
+  return to;
+}
+
+async function overwrite(
+  path: string,
+  position: number,
+  bytes: (before: Buffer) => Buffer,
+  length = 64,
+): Promise<void> {
+  const file = await open(path, 'r+');
+  const before = Buffer.alloc(length);
+  await file.read(before, 0, length, position);
+  await file.write(bytes(before), 0, length, position);
+  await file.close();
+}
+
+const zeroed = (before: Buffer) => Buffer.alloc(before.length);
+const flipped = (before: Buffer) => {
+  const after = Buffer.from(before);
+  after[0] = (after[0] ?? 0) ^ 0x10;
+  return after;
+};
+const sizeOf = async (path: string) => (await stat(path)).size;
+
+interface Damage {
+  readonly name: string;
+  readonly damage: (files: StoreFiles) => Promise<void>;
+  readonly snapshot?: boolean;
+  /** Offsets that the store may say afterwards: anything consistent that is not younger than the damage allows. */
+  readonly from: number;
+  readonly to: number;
+  /** No step is needed where the engine itself copes. */
+  readonly steps?: RegExp;
+}
+
+const DAMAGES: readonly Damage[] = [
+  { name: 'no damage', damage: async () => {}, from: 20, to: 20 },
+  {
+    name: 'a write-ahead log cut short',
+    damage: async ({ wal }) => truncate(wal, (await sizeOf(wal)) - 300),
+    from: 10,
+    to: 19,
+  },
+  {
+    name: 'a write-ahead log with a zeroed tail',
+    damage: async ({ wal }) => overwrite(wal, (await sizeOf(wal)) - 300, zeroed, 300),
+    from: 10,
+    to: 19,
+    steps: /cutting the write-ahead log/,
+  },
+  {
+    name: 'a bit flipped in the write-ahead log',
+    damage: async ({ wal }) => overwrite(wal, Math.floor((await sizeOf(wal)) / 2), flipped),
+    from: 10,
+    to: 19,
+    steps: /cutting the write-ahead log|setting the write-ahead log aside/,
+  },
+  {
+    name: 'a write-ahead log of noise',
+    damage: async ({ wal }) => overwrite(wal, 0, () => Buffer.alloc(64, 0xa5)),
+    from: 10,
+    to: 10,
+  },
+  {
+    name: 'a database file cut short',
+    damage: async ({ main }) => truncate(main, (await sizeOf(main)) / 2),
+    from: 10,
+    to: 10,
+    steps: /snapshot/,
+  },
+  {
+    name: 'a database file without its head',
+    damage: async ({ main }) => overwrite(main, 0, zeroed, 12_288),
+    from: 10,
+    to: 10,
+    steps: /snapshot/,
+  },
+  { name: 'a missing database file', damage: async ({ main }) => rm(main), from: 10, to: 10, steps: /snapshot/ },
+  {
+    name: 'a missing database file and no snapshot',
+    damage: async ({ main }) => rm(main),
+    snapshot: false,
+    from: 0,
+    to: 0,
+    steps: /starting empty/,
+  },
+  {
+    name: 'both files of noise and a damaged snapshot',
+    damage: async ({ main, wal, snapshot }) => {
+      for (const file of [main, wal, snapshot]) await overwrite(file, 0, () => Buffer.alloc(12_288, 0x5a), 12_288);
+    },
+    from: 0,
+    to: 0,
+    steps: /starting empty/,
+  },
+  {
+    name: 'an older database file from a backup, beside the log of a younger one',
+    damage: async ({ main, snapshot }) => copyFile(snapshot, main),
+    from: 10,
+    to: 20,
+  },
+];
+
+for (const { name, damage, snapshot = true, from, to, steps: expected } of DAMAGES) {
+  test(`opens by itself after ${name}, at a consistent progress, and goes on from there`, async () => {
+    await inFolder(async (dataDir) => {
+      await damage(await crashed(dataDir, { snapshot }));
+      const { driver, steps } = await openStore(dataDir);
+      const offset = await offsetOf(driver);
+      assert.ok(offset >= from && offset <= to, `offset ${offset}, steps ${steps.join('; ')}`);
+      if (expected) {
+        assert.match(steps.join('\n'), expected);
+        assert.ok((await readdir(join(dataDir, 'duckdb'))).some((entry) => entry.startsWith('damaged-')));
+      }
+      for (let next = offset + 1; next <= 25; next += 1) await driver.write({ batches: [unitAt(next)] });
+      assert.equal(await offsetOf(driver), 25);
+      await driver.close();
+      const again = await openStore(dataDir);
+      assert.deepEqual(again.steps, []);
+      assert.equal(await offsetOf(again.driver), 25);
+      await again.driver.close();
+    });
+  });
+}
+
+test('a damaged block met while reading ends the process, and the next start restores the snapshot', async () => {
+  await inFolder(async (dataDir) => {
+    const files = await crashed(dataDir);
+    await rm(files.wal);
+    // Everything after the three headers and the first block, which holds what opening reads.
+    const size = await sizeOf(files.main);
+    const { driver, fatal } = await openStore(dataDir);
+    await driver.close();
+    for (let at = 12_288 + 4096; at < size; at += 4096) await overwrite(files.main, at, flipped);
+    const second = await openStore(dataDir).catch((error: unknown) => error);
+    assert.ok(!(second instanceof Error), String(second));
+    const opened = second as Awaited<ReturnType<typeof openStore>>;
+    assert.deepEqual(fatal, []);
+    assert.equal(await offsetOf(opened.driver), 10);
+    await opened.driver.close();
+  });
+});
+
+test('a snapshot is verified, and answers the progress it holds', async () => {
+  await inFolder(async (dataDir) => {
+    const { driver } = await openStore(dataDir);
+    await driver.write({ batches: [unitAt(1)] });
+    assert.deepEqual(await driver.snapshot(), [{ stream: 'test', offset: 1 }]);
+    await Promise.all([
+      driver.write({ batches: [unitAt(2)] }),
+      driver.snapshot(),
+      driver.write({ batches: [unitAt(3)] }),
+    ]);
+    assert.equal(await offsetOf(driver), 3);
+    const names = await readdir(join(dataDir, 'duckdb'));
+    assert.ok(names.includes('snapshot.duckdb'));
+    assert.ok(!names.some((entry) => entry.endsWith('.part')));
+    await driver.close();
+  });
+});
