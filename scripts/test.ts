@@ -13,7 +13,7 @@ const root = resolve(import.meta.dirname, '..');
 /** Two at once: the tests of the front door measure time, and more would measure each other. */
 const CONCURRENCY = 2;
 /** The longest test file starts and kills whole systems for about two minutes. */
-const FILE_TIMEOUT_MS = 10 * 60_000;
+const FILE_TIMEOUT_MS = 5 * 60_000;
 
 interface Absent {
   readonly adapter: Adapter;
