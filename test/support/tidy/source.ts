@@ -37,8 +37,9 @@ export function toSource(path: string, text: string): Source {
   return { path, text, code, imports: importsOf(path, text, code) };
 }
 
+/** Tests, and what only they use: conformance suites, fixtures, and the children that a test kills. */
 export function isTest(path: string): boolean {
-  return path.endsWith('.test.ts') || path.startsWith('test/') || path.includes('/conformance/');
+  return /\.test\.ts$|^test\/|\/conformance\/|\/fixtures\.ts$|\/kill-child\.ts$/.test(path);
 }
 
 /** `import … from`, `export … from`, `import '…'` and `import('…')`; types count like values. */
