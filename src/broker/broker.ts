@@ -99,17 +99,12 @@ export class Broker {
     return this.#trying('subscribe', () => this.#driver.subscribe(from));
   }
 
-  /** What is not yet in a store whose progress is `after`; keeps the lag metrics. */
+  /** What is not yet in a store whose progress is `after`. The lag metrics are the loader's: others ask from elsewhere. */
   async backlog(after: Progress): Promise<Backlog> {
     const backlog = await this.#trying('backlog', () => this.#driver.backlog(after));
-    const { metrics, clock } = this.#options;
-    const queue = { queue: this.capabilities.kind };
-    const age = backlog.oldestTime === null ? 0 : Math.max(0, clock.now() - backlog.oldestTime);
-    metrics.gauge('azud_queue_lag_messages', queue).set(backlog.messages);
-    metrics.gauge('azud_queue_lag_bytes', queue).set(backlog.bytes);
-    metrics.gauge('azud_queue_oldest_message_age_seconds', queue).set(age / 1_000);
     const [end] = backlog.end;
-    if (end) metrics.gauge('azud_log_end_offset', queue).set(end.offset);
+    const queue = { queue: this.capabilities.kind };
+    if (end) this.#options.metrics.gauge('azud_log_end_offset', queue).set(end.offset);
     return backlog;
   }
 

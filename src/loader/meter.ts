@@ -41,7 +41,8 @@ export class Meter {
       if (written.position) progress.set(written.position.stream, written.position);
       if (counts === null) continue;
       const dataset = written.batch.dataset;
-      oldest = Math.min(oldest, written.batch.receivedAt);
+      // A replayed event waited for a person, not for the flow.
+      if (!written.batch.replays) oldest = Math.min(oldest, written.batch.receivedAt);
       if (counts.stored > 0) metrics.counter('azud_stored_total', { dataset }).inc(counts.stored);
       if (counts.duplicate > 0) metrics.counter('azud_duplicate_total', { dataset }).inc(counts.duplicate);
       for (const [reason, count] of deadByReason(written)) {
