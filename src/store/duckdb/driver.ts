@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
@@ -86,9 +85,8 @@ export class DuckdbStoreDriver implements StoreDriver {
       const writer = await Session.open(instance);
       await fitTables(writer, datasets, allowDestructive);
       this.#head = await readHead(writer);
-      // Statements prepared before the tables changed would be made anew each time.
       writer.close();
-      this.#opened = await assemble(instance, datasets);
+      this.#opened = await assemble(instance, datasets, (error) => this.#reported(error));
     } catch (error) {
       instance.closeSync();
       throw classify(error, 'the tables cannot be made to fit');
@@ -214,7 +212,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       try {
         return await work(this.#now());
       } catch (error) {
-        throw await this.#fatal(classify(error, what));
+        throw this.#reported(classify(error, what));
       }
     });
     this.#turn = done.catch(() => {});
@@ -235,15 +233,16 @@ export class DuckdbStoreDriver implements StoreDriver {
         if (own?.code === 'bad-row') throw badRow(column, `cannot be kept as ${column.type}`);
       }
     }
-    throw await this.#fatal(failure);
+    throw this.#reported(failure);
   }
 
-  /** A database that invalidated itself stays so in this process, and a damaged block is found by no opening. */
-  async #fatal(error: AzudError): Promise<AzudError> {
+  /**
+   * A database that invalidated itself stays so in this process. A damaged block is seen by no opening, so the next
+   * start is told of it.
+   */
+  #reported(error: AzudError): AzudError {
     if (!isAzudError(error, 'store-damaged')) return error;
-    if (/checksum|corrupt/i.test(error.message) && existsSync(this.#files.main)) {
-      await markDamaged(this.#files, error.message);
-    }
+    if (/checksum|corrupt/i.test(error.message)) markDamaged(this.#files, error.message);
     this.#onFatal(error);
     return error;
   }
@@ -251,7 +250,11 @@ export class DuckdbStoreDriver implements StoreDriver {
 
 const EPOCH_MS = 'make_timestamptz(CAST($1 AS BIGINT) * 1000)';
 
-async function assemble(instance: DuckDBInstance, datasets: readonly Dataset[]): Promise<Opened> {
+async function assemble(
+  instance: DuckDBInstance,
+  datasets: readonly Dataset[],
+  report: (error: AzudError) => AzudError,
+): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
   const reader = new Reader(instance);
@@ -260,7 +263,7 @@ async function assemble(instance: DuckDBInstance, datasets: readonly Dataset[]):
     writer,
     reader,
     prober: await Session.open(instance),
-    queries: new Queries(reader, byName),
+    queries: new Queries(reader, byName, report),
     datasets: byName,
     units: new UnitWriter(writer, byName),
   };

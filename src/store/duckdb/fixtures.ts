@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,15 @@ export async function openStore(dataDir: string): Promise<OpenedStore> {
 /** The n-th unit: always the same two events with client ids, at offset n. Written twice it would be counted twice. */
 export function unitAt(offset: number): UnitBatch {
   const events = [{ flight_id: `a${offset}`, delay: offset }, { flight_id: `b${offset}` }];
+  return { batch: batchOf(FLIGHTS, events), position: { stream: 'test', offset }, dead: new Map() };
+}
+
+/** 40,000 events with text that does not compress away: several blocks of the file. */
+export function largeUnitAt(offset: number): UnitBatch {
+  const events = Array.from({ length: 40_000 }, (_, i) => ({
+    flight_id: createHash('sha256').update(`${offset} ${i}`).digest('base64'),
+    delay: i,
+  }));
   return { batch: batchOf(FLIGHTS, events), position: { stream: 'test', offset }, dead: new Map() };
 }
 

@@ -1,4 +1,5 @@
 import type { DuckDBPreparedStatement } from '@duckdb/node-api';
+import type { AzudError } from '../../error/azud-error.ts';
 import type { Column, Dataset } from '../../event/dataset.ts';
 import { uuidTimeMs } from '../../event/ids.ts';
 import type { ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
@@ -22,8 +23,11 @@ export class Queries {
   readonly #datasets: ReadonlyMap<string, Dataset>;
   readonly #tables: ReadonlySet<string>;
   readonly #checked = new Set<string>();
+  /** Told of every error of the engine; answers it. */
+  readonly #report: (error: AzudError) => AzudError;
 
-  constructor(reader: Reader, datasets: ReadonlyMap<string, Dataset>) {
+  constructor(reader: Reader, datasets: ReadonlyMap<string, Dataset>, report: (error: AzudError) => AzudError) {
+    this.#report = report;
     this.#reader = reader;
     this.#datasets = datasets;
     this.#tables = new Set([...datasets.keys(), ...SYSTEM_TABLES.map(({ name }) => name)]);
@@ -50,7 +54,7 @@ export class Queries {
       for (const [name, bound] of Object.entries(params)) bindAt(statement, statement.parameterIndex(name), bound);
     };
     return this.#reader.read(
-      { text, bind, columns: null, classify: (error) => classifyQuery(error, 'the query') },
+      { text, bind, columns: null, classify: (error) => this.#report(classifyQuery(error, 'the query')) },
       limits,
     );
   }
@@ -61,7 +65,7 @@ export class Queries {
     const bind = (statement: DuckDBPreparedStatement) => {
       for (const [at, bound] of values.entries()) bindAt(statement, at + 1, bound);
     };
-    const classify = (error: unknown) => classifyQuery(error, 'the rows cannot be read');
+    const classify = (error: unknown) => this.#report(classifyQuery(error, 'the rows cannot be read'));
     return this.#reader.read({ text, bind, columns: query.select, classify }, limits);
   }
 

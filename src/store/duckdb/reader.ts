@@ -111,7 +111,8 @@ class ReadTask {
   readonly #read: Read;
   readonly #limits: ReadLimits;
   readonly #stop: () => void;
-  #timer: NodeJS.Timeout | null = null;
+  #deadline: NodeJS.Timeout | null = null;
+  #interrupting: NodeJS.Timeout | null = null;
   #timedOut = false;
   #statement: DuckDBPreparedStatement | null = null;
 
@@ -119,14 +120,16 @@ class ReadTask {
     this.connection = connection;
     this.#read = read;
     this.#limits = limits;
-    this.#stop = () => connection.interrupt();
+    this.#stop = () => this.#interrupt();
   }
 
   async start(): Promise<DuckDBResult> {
     const { timeoutMs, signal } = this.#limits;
-    this.#timer = setTimeout(() => {
+    // It may have aborted while the read waited for its connection.
+    signal.throwIfAborted();
+    this.#deadline = setTimeout(() => {
       this.#timedOut = true;
-      this.connection.interrupt();
+      this.#interrupt();
     }, timeoutMs);
     signal.addEventListener('abort', this.#stop, { once: true });
     await this.connection.run('BEGIN TRANSACTION READ ONLY');
@@ -139,11 +142,19 @@ class ReadTask {
   }
 
   async end(): Promise<void> {
-    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#deadline) clearTimeout(this.#deadline);
+    if (this.#interrupting) clearInterval(this.#interrupting);
     this.#limits.signal.removeEventListener('abort', this.#stop);
     this.#statement?.destroySync();
     this.#statement = null;
+    // Fails where the engine ended the transaction itself.
     await this.connection.run('ROLLBACK').catch(() => {});
+  }
+
+  /** An interrupt between two calls of the engine is lost, so it is repeated until the read ends. */
+  #interrupt(): void {
+    this.connection.interrupt();
+    this.#interrupting ??= setInterval(() => this.connection.interrupt(), 20);
   }
 
   explain(error: unknown): unknown {

@@ -1,5 +1,5 @@
-import { constants, existsSync } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { constants, existsSync, writeFileSync } from 'node:fs';
+import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../error/azud-error.ts';
@@ -84,6 +84,10 @@ async function suspicion(files: StoreFiles): Promise<string | null> {
   return existsSync(files.snapshot) ? 'the database file is missing, a snapshot is there' : null;
 }
 
+/** Neither another process nor a full disk, small memory or missing rights are damage: nothing is set aside for them. */
+const NO_DAMAGE: ReadonlySet<string> = new Set(['locked', 'storage-full', 'query-memory']);
+const REFUSED = /permission denied|read-only file system|too many open files|^(Parser|Catalog|Not implemented) Error/i;
+
 async function tryOpen(
   files: StoreFiles,
   settings: DuckdbSettings,
@@ -96,10 +100,7 @@ async function tryOpen(
     return { failure };
   } catch (error) {
     const known = classify(error, 'the database cannot be opened');
-    // Neither another process nor a full disk is damage: nothing may be set aside for them.
-    if (known.code === 'locked' || known.code === 'storage-full' || /EACCES|Permission denied/.test(messageOf(error))) {
-      throw known;
-    }
+    if (NO_DAMAGE.has(known.code) || REFUSED.test(messageOf(error))) throw known;
     return { failure: messageOf(error) };
   }
 }
@@ -168,9 +169,13 @@ async function setAside(files: StoreFiles, { now, onStep }: RecoveryOptions): Pr
   onStep(`the database is damaged; its files are set aside in ${folder}`);
 }
 
-/** Leaves word for the next start. Best effort: the disk may be what failed. */
-export async function markDamaged(files: StoreFiles, message: string): Promise<void> {
-  await writeFile(files.marker, message).catch(() => {});
+/** Leaves word for the next start, before anything else can end the process. */
+export function markDamaged(files: StoreFiles, message: string): void {
+  try {
+    writeFileSync(files.marker, message, { flush: true });
+  } catch {
+    // The disk may be what failed; then opening shows it.
+  }
 }
 
 /** A copy that a power cut cannot take back, under its name only when it is whole. */
