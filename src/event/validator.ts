@@ -160,7 +160,7 @@ export class Validator {
     else if (end - from > INTAKE_LIMITS.eventBytesMax) this.errors = [tooLarge(end - from)];
     else {
       if (!this.#plain?.fits(bytes, scanner)) this.errors = this.#violations(bytes, from, end);
-      if (this.#id || this.#key) this.#readIds(bytes, this.#id);
+      if (this.#id || this.#key) this.#readIds(bytes);
     }
     return end;
   }
@@ -173,7 +173,9 @@ export class Validator {
     return [...inexact, ...found.slice(0, ERRORS_PER_EVENT_MAX).map(violation)];
   }
 
-  #readIds(bytes: Buffer, id: { readonly name: string; readonly index: number } | null): void {
+  /** The client's id, and the key that an upsert needs. */
+  #readIds(bytes: Buffer): void {
+    const id = this.#id;
     if (id) {
       const read = readEventId(bytes, this.scanner, id);
       if (typeof read === 'string') this.eventId = read;

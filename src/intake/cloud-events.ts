@@ -78,7 +78,7 @@ export class CloudEvents {
     }
     const { attributes, errors } = readAttributes(body, scanner);
     if (scanner.fault) errors.unshift(rowErrorOf(scanner.fault));
-    const data = dataOf(body, scanner, attributes, errors);
+    const data = dataOf(body, scanner, { attributes, errors });
     this.#take({ attributes, data, original, errors }, request);
     return to;
   }
@@ -150,7 +150,11 @@ function readAttributes(body: Buffer, scanner: JsonScanner): { attributes: Attri
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-function dataOf(body: Buffer, scanner: JsonScanner, attributes: Attributes, errors: RowError[]): CloudEvent['data'] {
+function dataOf(
+  body: Buffer,
+  scanner: JsonScanner,
+  { attributes, errors }: { attributes: Attributes; errors: RowError[] },
+): CloudEvent['data'] {
   const { datacontenttype, data_base64: base64 } = attributes;
   if (datacontenttype !== undefined && !isJson(datacontenttype.split(';')[0]?.trim().toLowerCase() ?? '')) {
     errors.push(problem('/datacontenttype', 'datacontenttype must be application/json'));

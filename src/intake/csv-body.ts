@@ -28,7 +28,6 @@ export function readCsv(body: Buffer, validator: Validator, draft: Draft): void 
   if (!header) throw new AzudError('invalid-csv', 'the CSV has no header line');
   const cells = readHeader(header.record, validator);
   for (const { record, raw } of rows) {
-    const dataset = validator.dataset.name;
     if (record.length === cells.length) {
       const event = Buffer.from(eventOf(cells, record));
       validator.check(event);
@@ -36,7 +35,7 @@ export function readCsv(body: Buffer, validator: Validator, draft: Draft): void 
     } else {
       const message = `the row has ${record.length} cells, the header ${cells.length}`;
       const errors = [{ path: '', code: 'invalid_csv', message }];
-      draft.refuse(dataset, { errors, original: Buffer.from(raw.replace(/\r?\n$/, '')), eventId: null });
+      draft.refuse(validator.dataset.name, { errors, original: Buffer.from(raw.replace(/\r?\n$/, '')), eventId: null });
     }
   }
 }

@@ -4,7 +4,7 @@ import { encodeBatch } from '../event/codec.ts';
 import { deadLetterId, keyedEventId, keyedTransactionId, uuidV7 } from '../event/ids.ts';
 import { codeOf, type Validator } from '../event/validator.ts';
 import type { INTAKE_LIMITS } from '../limits.ts';
-import { Lines } from './lines.ts';
+import { type EventBytes, Lines } from './lines.ts';
 
 export interface DraftOptions {
   /** Null when the events choose their datasets. */
@@ -52,8 +52,7 @@ export class Draft {
   }
 
   /**
-   * The event that `validator` read last, in these bytes of `body`: accepted, or refused with its errors. `clean`: there is
-   * no line break in them. `clientId` takes the place of the id in the event, but not of the dataset's own pointer.
+   * The event that `validator` read last, in these bytes: accepted, or refused with its errors. `clientId` takes the place of the id in the event, but not of the dataset's own pointer.
    * @throws AzudError `batch-too-large`, `too-large`
    */
   take(validator: Validator, bytes: EventBytes, clientId: string | null = null): void {
@@ -145,14 +144,6 @@ export class Draft {
       discards: [],
     };
   }
-}
-
-export interface EventBytes {
-  readonly body: Buffer;
-  readonly from: number;
-  readonly to: number;
-  /** No line break stands in the bytes. */
-  readonly clean: boolean;
 }
 
 export interface DraftResult {

@@ -1,9 +1,17 @@
 import type { Reject } from '../event/batch.ts';
 import { BYTE } from '../event/json/byte.ts';
 import { toLine } from '../event/validator.ts';
-import type { EventBytes } from './draft.ts';
 
 const NEWLINE = Buffer.from('\n');
+
+/** Where an event lies in a body. */
+export interface EventBytes {
+  readonly body: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /** No line break stands in the bytes. */
+  readonly clean: boolean;
+}
 
 /** The rows of one dataset in a request. Lines that lie one after the other in the body are never copied. */
 export class Lines {

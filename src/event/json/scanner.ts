@@ -2,7 +2,7 @@ import { AzudError } from '../../error/azud-error.ts';
 import type { ErrorCode } from '../../error/catalogue.ts';
 import { JSON_LIMITS } from '../../limits.ts';
 import { pointer } from '../pointer.ts';
-import { BYTE, isDigit, PLAIN, positionOf, skipSpace } from './byte.ts';
+import { BYTE, isDigit, PLAIN, Positions, skipSpace } from './byte.ts';
 import { KEY_FAULT, KeyTable } from './key-table.ts';
 import { KIND, readNumber } from './number.ts';
 import { readEscapes } from './string.ts';
@@ -47,6 +47,7 @@ export class JsonScanner {
   /** The key that followed: [key before it], [capacity + key that holds the object] for the first one. */
   readonly #successors: Int32Array;
   readonly #root: number;
+  readonly #positions = new Positions();
   #serial = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
@@ -294,7 +295,7 @@ export class JsonScanner {
 
   #enter(depth: number, at: number): Uint32Array {
     if (depth > this.#depthMax) {
-      const where = positionOf(this.#bytes, at - 1);
+      const where = this.#positions.of(this.#bytes, at - 1);
       throw new AzudError('too-deep', `more than ${this.#depthMax} levels at ${where}`);
     }
     let stamps = this.#stamps[depth];
@@ -326,7 +327,7 @@ export class JsonScanner {
     if (this.fault) return;
     const top = this.#topKey === NO_KEY ? '' : pointer(this.#keys.nameOf(this.#topKey));
     const named = key === NO_KEY ? '' : ` (${JSON.stringify(this.#keys.nameOf(key).slice(0, 60))})`;
-    this.fault = new AzudError(code, `${what}${named} at ${positionOf(this.#bytes, at)}`, { path: top });
+    this.fault = new AzudError(code, `${what}${named} at ${this.#positions.of(this.#bytes, at)}`, { path: top });
   }
 
   #unexpected(at: number, expected = 'a value'): AzudError {
@@ -337,7 +338,7 @@ export class JsonScanner {
   }
 
   #syntax(what: string, at: number): AzudError {
-    return new AzudError('invalid-json', `${what} at ${positionOf(this.#bytes, at)}`);
+    return new AzudError('invalid-json', `${what} at ${this.#positions.of(this.#bytes, at)}`);
   }
 
   #text(from: number, to: number): string {
