@@ -48,7 +48,7 @@ type Values = Record<string, string | boolean | (string | boolean)[] | undefined
 function parsed(command: Command, options: Record<string, CommandOption>, argv: readonly string[]) {
   try {
     return parseArgs({
-      args: [...argv],
+      args: withDashedValues(options, argv),
       allowPositionals: true,
       options: Object.fromEntries(
         Object.entries(options).map(([name, { type, short, multiple }]) => [
@@ -60,6 +60,20 @@ function parsed(command: Command, options: Record<string, CommandOption>, argv: 
   } catch (error) {
     throw usage(`azud ${command.name}: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** `--order -date` means `--order=-date`: a value may begin with one dash where no short option is meant. */
+function withDashedValues(options: Record<string, CommandOption>, argv: readonly string[]): string[] {
+  const shorts = new Set(Object.values(options).map(({ short }) => `-${short}`));
+  const words: string[] = [];
+  for (const word of argv) {
+    const last = words.at(-1) ?? '';
+    const dashed = /^-[^-]/.test(word) && !shorts.has(word);
+    if (dashed && last.startsWith('--') && options[last.slice(2)]?.type === 'string')
+      words[words.length - 1] = `${last}=${word}`;
+    else words.push(word);
+  }
+  return words;
 }
 
 /** `--server.port` and other dotted flags: which settings exist is for the configuration to say. */

@@ -88,6 +88,11 @@ describe('the command line', () => {
     assert.match(stderr, /http:\/\/127\.0\.0\.1:9 cannot be reached/);
   });
 
+  test('takes a value that begins with a dash', async () => {
+    assert.equal((await azud(['rows', 'a', '--order', '-date', '--url', 'http://127.0.0.1:9'])).exit, 69);
+    assert.equal((await azud(['query', 'a', '-p', 'x=1', '--param', '-p', 'y=1'])).exit, 2);
+  });
+
   test('takes the address from the environment', async () => {
     const { stderr } = await azud(['rows', 'a'], { env: { AZUD_URL: 'http://127.0.0.1:9' } });
     assert.match(stderr, /http:\/\/127\.0\.0\.1:9 cannot be reached/);

@@ -7,7 +7,8 @@ import { Output } from './output.ts';
 export async function runProcess(): Promise<number> {
   const env = readEnvironment();
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  // For good: npm and a terminal both send Ctrl-C on, and the second one must not cut the drain of the first short.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   // `azud rows … | head` closes the pipe early: that is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

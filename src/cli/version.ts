@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from './command.ts';
+import { type Command, JSON_OPTION } from './command.ts';
 
 export const version: Command = {
   name: 'version',
   summary: 'Print the version of Azud.',
   arguments: [],
-  options: {},
+  options: { json: JSON_OPTION },
   examples: ['azud version'],
-  async run(_invocation, world) {
+  async run(invocation, world) {
     // Two folders up both in src/cli and in dist/cli.
     const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-    world.out.data((JSON.parse(text) as { version: string }).version);
+    const { version: current } = JSON.parse(text) as { version: string };
+    if (invocation.flags.has('json')) world.out.json({ version: current, node: process.versions.node });
+    else world.out.data(current);
     return 0;
   },
 };
