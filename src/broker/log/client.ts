@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { AzudError } from '../../error/azud-error.ts';
@@ -65,9 +64,9 @@ export class LogClient implements BrokerDriver {
 
   async open(): Promise<void> {
     const { clock, patienceMs = PATIENCE_MS } = this.#options;
-    const connected = Promise.withResolvers<void>();
-    this.#following = this.#follow(connected.resolve);
-    await Promise.race([connected.promise, clock.sleep(patienceMs, this.#closing.signal)]);
+    const connected = new AbortController();
+    this.#following = this.#follow(() => connected.abort());
+    await clock.sleep(patienceMs, AbortSignal.any([connected.signal, this.#closing.signal]));
     if (this.#folder) return;
     await this.close();
     throw ownerAway();
@@ -146,6 +145,7 @@ export class LogClient implements BrokerDriver {
   async #converse(onConnected: () => void): Promise<boolean> {
     let greeted = false;
     const socket = connect(await findSocketPath(this.#path));
+    // `close` follows every error, and the next try is the answer to both.
     socket.on('error', () => undefined);
     const connection = new FrameConnection(socket, (frame) => {
       if (frame.kind === FRAME.hello) {
@@ -159,7 +159,7 @@ export class LogClient implements BrokerDriver {
     const abort = () => connection.close();
     this.#closing.signal.addEventListener('abort', abort);
     if (this.#closing.signal.aborted) abort();
-    await once(socket, 'close');
+    await new Promise((resolve) => socket.once('close', resolve));
     this.#closing.signal.removeEventListener('abort', abort);
     this.#connection = null;
     return greeted;

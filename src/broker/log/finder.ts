@@ -50,9 +50,10 @@ export class Finder {
 
   /** Null when the id has no time, or nothing lies there. */
   async #byTime(transactionId: string, id: Buffer): Promise<readonly Place[] | null> {
-    if (this.#recent.has(transactionId)) return [];
     const time = uuidTimeMs(transactionId);
     if (time === null) return null;
+    // Made at one time, published at one time; a keyed transaction may come again at any.
+    if (this.#recent.has(transactionId)) return [];
     for (const slack of SLACKS_MS) {
       const places = await this.#window(id, time - slack, time + slack);
       if (places.length > 0) return places;

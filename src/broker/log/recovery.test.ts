@@ -122,7 +122,7 @@ test('an index that is missing or damaged is made again', async () => {
 
 test('no power cut loses what was acknowledged, refuses to start, or shows half a record', async () => {
   const seed = Date.now() % 1e9;
-  for (let state = 0; state < 400; state += 1) {
+  for (let state = 0; state < 1_000; state += 1) {
     const random = seeded(seed + state);
     const disk = new SimulatedDisk();
     const segmentBytesMax = state % 20 === 0 ? 1e9 : 500 + Math.floor(random() * 4_000);

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -29,7 +29,8 @@ export async function findSocketPath(folder: string): Promise<string> {
 /** What an owner left behind, this one or one that was killed. */
 export async function removeSocket(folder: string): Promise<void> {
   const path = await findSocketPath(folder);
-  const elsewhere = dirname(path) !== folder;
-  await rm(elsewhere ? dirname(path) : path, { recursive: elsewhere, force: true });
+  await rm(path, { force: true });
   await rm(join(folder, POINTER_NAME), { force: true });
+  // Nothing but the socket was in the folder made for it; a folder that holds more is not ours.
+  if (dirname(path) !== folder) await rmdir(dirname(path)).catch(() => undefined);
 }
