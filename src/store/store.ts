@@ -61,7 +61,7 @@ export class Store {
    * @throws AzudError `destructive-change`, `not-connected`, `access-denied`, `locked`, `invalid-config` when a dataset
    *   needs a column type that this store cannot keep exactly
    */
-  open(datasets: readonly Dataset[], options: OpenOptions): Promise<void> {
+  async open(datasets: readonly Dataset[], options: OpenOptions): Promise<void> {
     this.#refuseTypes(datasets);
     return this.#call('open', () => this.#driver.open(datasets, options));
   }

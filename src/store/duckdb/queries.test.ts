@@ -166,3 +166,12 @@ test('more readers than connections wait their turn, also while units are writte
     assert.deepEqual(new Set(found.map(String)), new Set(['4950']));
   });
 });
+
+test('streams that nobody reads give their connections back when their time is up', async () => {
+  await withFlights(async (driver) => {
+    const query = { text: 'SELECT * FROM range(100000)', params: {} };
+    const unread = await Promise.all(Array.from({ length: 8 }, () => driver.sql(query, limits({ timeoutMs: 200 }))));
+    assert.deepEqual(await run(driver, 'SELECT 1'), [[1]]);
+    await assert.rejects(allRows(unread[0] ?? assert.fail()), { code: 'query-timeout' });
+  });
+});

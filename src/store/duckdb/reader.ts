@@ -41,7 +41,7 @@ export class Reader {
     limits.signal.throwIfAborted();
     if (limits.timeoutMs <= 0) throw queryTimeout(limits);
     const connection = await this.#take();
-    const task = new ReadTask(connection, read, limits);
+    const task = new ReadTask(connection, { read, limits, onUnread: () => void this.#give(connection, task) });
     try {
       const result = await task.start();
       const columns = read.columns ?? columnsOf(result);
@@ -70,6 +70,7 @@ export class Reader {
 
   async *#chunks(task: ReadTask, result: DuckDBResult) {
     try {
+      task.begin();
       const types = result.columnTypes();
       for (;;) {
         const chunk: DuckDBDataChunk | null = await result.fetchChunk();
@@ -94,8 +95,7 @@ export class Reader {
   }
 
   async #give(connection: DuckDBConnection, task: ReadTask): Promise<void> {
-    await task.end();
-    this.#release(connection);
+    if (await task.end()) this.#release(connection);
   }
 
   #release(connection: DuckDBConnection): void {
@@ -110,16 +110,21 @@ class ReadTask {
   readonly connection: DuckDBConnection;
   readonly #read: Read;
   readonly #limits: ReadLimits;
+  readonly #onUnread: () => void;
   readonly #stop: () => void;
+  #state: 'unread' | 'reading' | 'ended' = 'unread';
   #deadline: NodeJS.Timeout | null = null;
   #interrupting: NodeJS.Timeout | null = null;
   #timedOut = false;
+  #streaming = false;
   #statement: DuckDBPreparedStatement | null = null;
 
-  constructor(connection: DuckDBConnection, read: Read, limits: ReadLimits) {
+  /** `onUnread`: the time is up and nobody has begun to read the stream; perhaps nobody ever will. */
+  constructor(connection: DuckDBConnection, options: { read: Read; limits: ReadLimits; onUnread: () => void }) {
     this.connection = connection;
-    this.#read = read;
-    this.#limits = limits;
+    this.#read = options.read;
+    this.#limits = options.limits;
+    this.#onUnread = options.onUnread;
     this.#stop = () => this.#interrupt();
   }
 
@@ -130,6 +135,7 @@ class ReadTask {
     this.#deadline = setTimeout(() => {
       this.#timedOut = true;
       this.#interrupt();
+      if (this.#streaming && this.#state === 'unread') this.#onUnread();
     }, timeoutMs);
     signal.addEventListener('abort', this.#stop, { once: true });
     await this.connection.run('BEGIN TRANSACTION READ ONLY');
@@ -138,10 +144,21 @@ class ReadTask {
       throw new AzudError('sql-failed', 'only one SELECT statement can be run');
     }
     this.#read.bind(this.#statement);
-    return this.#statement.stream();
+    const result = await this.#statement.stream();
+    this.#streaming = true;
+    return result;
   }
 
-  async end(): Promise<void> {
+  /** The stream is read from now on. @throws AzudError `query-timeout` when that is too late */
+  begin(): void {
+    if (this.#state === 'ended') throw queryTimeout(this.#limits);
+    this.#state = 'reading';
+  }
+
+  /** Ends the transaction; true the first time, when the connection becomes free. */
+  async end(): Promise<boolean> {
+    if (this.#state === 'ended') return false;
+    this.#state = 'ended';
     if (this.#deadline) clearTimeout(this.#deadline);
     if (this.#interrupting) clearInterval(this.#interrupting);
     this.#limits.signal.removeEventListener('abort', this.#stop);
@@ -149,6 +166,7 @@ class ReadTask {
     this.#statement = null;
     // Fails where the engine ended the transaction itself.
     await this.connection.run('ROLLBACK').catch(() => {});
+    return true;
   }
 
   /** An interrupt between two calls of the engine is lost, so it is repeated until the read ends. */
