@@ -81,10 +81,26 @@ const NOT_SURE: Rules = { kinds: 0, strings: null, numbers: null };
 function compileProperty(schema: unknown): Rules {
   if (schema === true) return { kinds: ANY, strings: null, numbers: null };
   if (!isObject(schema)) return NOT_SURE;
+  const nullable = nullableBranch(schema);
+  if (nullable !== undefined) {
+    const inner = compileProperty(nullable);
+    return { ...inner, kinds: inner.kinds === 0 ? 0 : inner.kinds | NULL };
+  }
   const named = schema.type === undefined ? Object.keys(KINDS_OF_TYPE) : [schema.type].flat();
   const kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
   const keywords = Object.keys(schema).filter((keyword) => !PROPERTY_KEYWORDS.has(keyword));
   if (keywords.length === 0) return { kinds, strings: null, numbers: null };
   const rules = compileRules(schema, keywords);
   return rules ? { ...rules, kinds: kinds & rules.kinds } : NOT_SURE;
+}
+
+/** The X of `anyOf: [X, { type: 'null' }]`, which many generators write for a value that may be null. */
+function nullableBranch(schema: Readonly<Record<string, unknown>>): unknown {
+  const { anyOf } = schema;
+  const alone = Object.keys(schema).every((keyword) => keyword === 'anyOf' || ANNOTATIONS.includes(keyword));
+  if (!alone || !Array.isArray(anyOf) || anyOf.length !== 2) return undefined;
+  const others = anyOf.filter(
+    (branch) => !isObject(branch) || branch.type !== 'null' || Object.keys(branch).length > 1,
+  );
+  return others.length === 1 ? others[0] : undefined;
 }

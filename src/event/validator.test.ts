@@ -301,6 +301,13 @@ describe('the plain check', () => {
     fc.record({ enum: fc.constantFrom(['a', 'b', 'ñ'], ['a', 1], [null]) }),
     fc.record({ const: fc.constantFrom('a', 1) }),
     fc.constantFrom(true, false, {}),
+    fc.record({
+      anyOf: fc.constantFrom(
+        [{ type: 'string', maxLength: 2 }, { type: 'null' }],
+        [{ type: 'null' }, { enum: ['a'] }],
+        [{ type: 'null' }, false],
+      ),
+    }),
   );
   const value = fc.oneof(
     fc.string({ maxLength: 4 }),

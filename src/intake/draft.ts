@@ -52,7 +52,8 @@ export class Draft {
   }
 
   /**
-   * The event that `validator` read last, in these bytes: accepted, or refused with its errors. `clientId` takes the place of the id in the event, but not of the dataset's own pointer.
+   * The event that `validator` read last, in these bytes: accepted, or refused with its errors. The id that the dataset's
+   * own pointer finds in the event goes before `clientId`.
    * @throws AzudError `batch-too-large`, `too-large`
    */
   take(validator: Validator, bytes: EventBytes, clientId: string | null = null): void {
