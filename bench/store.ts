@@ -163,11 +163,9 @@ async function rowById(folder: string, rows: number, lines: readonly string[]): 
   const own = clients.map((unit) => unit[3]?.batch.ids?.[9] ?? '');
   const transactions = clients.map((unit) => unit[3]?.batch.transactionId ?? '');
   const found = {
-    'row by derived id': await latencies(derived, (id) => oneRow(driver, 'flights', '_event_id', id)),
-    'row by client id': await latencies(own, (id) => oneRow(driver, 'flights', '_event_id', id)),
-    'receipt by transaction': await latencies(transactions, (id) =>
-      oneRow(driver, '_transactions', 'transaction_id', id),
-    ),
+    'row by derived id': await latencies(derived, (id) => oneRow(driver, 'flights', id)),
+    'row by client id': await latencies(own, (id) => oneRow(driver, 'flights', id)),
+    'receipt by transaction': await latencies(transactions, (id) => oneRow(driver, '_transactions', id)),
   };
   await driver.close();
   return found;
@@ -183,13 +181,13 @@ async function latencies(ids: readonly string[], read: (id: string) => Promise<v
   return times.sort((a, b) => a - b);
 }
 
-async function oneRow(driver: DuckdbStoreDriver, table: string, column: string, value: string): Promise<void> {
+async function oneRow(driver: DuckdbStoreDriver, table: 'flights' | '_transactions', value: string): Promise<void> {
   const own = table === 'flights';
   const stream = await driver.rows(
     {
       table,
       select: own ? [...FLIGHTS.columns, ...SYSTEM_COLUMNS] : [{ name: 'stored', type: 'integer' }],
-      where: [{ column, operator: 'eq', value }],
+      where: [{ column: own ? '_event_id' : 'transaction_id', operator: 'eq', value }],
       order: [{ column: own ? '_event_id' : 'batch_id', descending: false }],
       after: null,
       limit: own ? 1 : 1000,

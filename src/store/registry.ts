@@ -1,4 +1,5 @@
 import { AzudError } from '../error/azud-error.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StoreConfig } from './config.ts';
 import type { StoreDriver } from './driver.ts';
@@ -7,6 +8,8 @@ export interface StoreContext {
   /** Absolute path of the data directory. */
   readonly dataDir: string;
   readonly log: Log;
+  /** The system's, unless a test owns time. */
+  readonly clock?: Clock;
   /** The store is damaged beyond use in this process: it must exit, and recovers when it starts again. */
   readonly onFatal: (error: AzudError) => void;
 }

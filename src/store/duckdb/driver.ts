@@ -6,6 +6,7 @@ import { AzudError, isAzudError } from '../../error/azud-error.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import type {
   Ledger,
   OpenOptions,
@@ -37,6 +38,7 @@ export interface DuckdbContext {
   readonly dataDir: string;
   /** The engine has invalidated itself: this process must exit; the next one recovers. */
   readonly onFatal: (error: AzudError) => void;
+  readonly clock?: Clock;
 }
 
 /** What is there only while the store is open. */
@@ -64,6 +66,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   readonly #settings: DuckdbSettings;
   readonly #files: StoreFiles;
   readonly #onFatal: DuckdbContext['onFatal'];
+  readonly #clock: Clock;
   #opened: Opened | null = null;
   /** Null when a write ended without a known outcome: then it is read again. */
   #head: Head | null = null;
@@ -71,16 +74,17 @@ export class DuckdbStoreDriver implements StoreDriver {
   #turn: Promise<unknown> = Promise.resolve();
   #probes: Promise<unknown> = Promise.resolve();
 
-  constructor(config: DuckdbStoreConfig, { dataDir, onFatal }: DuckdbContext) {
+  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, clock = systemClock }: DuckdbContext) {
     this.#settings = { ...DUCKDB_DEFAULTS, ...config };
     const { path } = this.#settings;
     this.#files = filesOf(isAbsolute(path) ? path : join(dataDir, path));
     this.#onFatal = onFatal;
+    this.#clock = clock;
   }
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
     refuseTwins(datasets);
-    const instance = await openWithRecovery(this.#files, { settings: this.#settings, now: Date.now, onStep });
+    const instance = await openWithRecovery(this.#files, { settings: this.#settings, clock: this.#clock, onStep });
     try {
       const writer = await Session.open(instance);
       await fitTables(writer, datasets, allowDestructive);

@@ -28,9 +28,8 @@ async function crashed(dataDir: string, { snapshot = true } = {}): Promise<Store
 
 async function overwrite(
   path: string,
-  position: number,
+  { position, length = 64 }: { position: number; length?: number },
   bytes: (before: Buffer) => Buffer,
-  length = 64,
 ): Promise<void> {
   const file = await open(path, 'r+');
   const before = Buffer.alloc(length);
@@ -68,21 +67,21 @@ const DAMAGES: readonly Damage[] = [
   },
   {
     name: 'a write-ahead log with a zeroed tail',
-    damage: async ({ wal }) => overwrite(wal, (await sizeOf(wal)) - 300, zeroed, 300),
+    damage: async ({ wal }) => overwrite(wal, { position: (await sizeOf(wal)) - 300, length: 300 }, zeroed),
     from: 10,
     to: 19,
     steps: /cutting the write-ahead log/,
   },
   {
     name: 'a bit flipped in the write-ahead log',
-    damage: async ({ wal }) => overwrite(wal, Math.floor((await sizeOf(wal)) / 2), flipped),
+    damage: async ({ wal }) => overwrite(wal, { position: Math.floor((await sizeOf(wal)) / 2) }, flipped),
     from: 10,
     to: 19,
     steps: /cutting the write-ahead log|setting the write-ahead log aside/,
   },
   {
     name: 'a write-ahead log of noise',
-    damage: async ({ wal }) => overwrite(wal, 0, () => Buffer.alloc(64, 0xa5)),
+    damage: async ({ wal }) => overwrite(wal, { position: 0 }, () => Buffer.alloc(64, 0xa5)),
     from: 10,
     to: 10,
   },
@@ -95,7 +94,7 @@ const DAMAGES: readonly Damage[] = [
   },
   {
     name: 'a database file without its head',
-    damage: async ({ main }) => overwrite(main, 0, zeroed, 12_288),
+    damage: async ({ main }) => overwrite(main, { position: 0, length: 12_288 }, zeroed),
     from: 10,
     to: 10,
     steps: /snapshot/,
@@ -112,7 +111,8 @@ const DAMAGES: readonly Damage[] = [
   {
     name: 'both files of noise and a damaged snapshot',
     damage: async ({ main, wal, snapshot }) => {
-      for (const file of [main, wal, snapshot]) await overwrite(file, 0, () => Buffer.alloc(12_288, 0x5a), 12_288);
+      for (const file of [main, wal, snapshot])
+        await overwrite(file, { position: 0, length: 12_288 }, () => Buffer.alloc(12_288, 0x5a));
     },
     from: 0,
     to: 0,
@@ -156,7 +156,8 @@ test('a damaged block met while reading is told, and the next start restores the
     await first.driver.snapshot();
     await first.driver.close();
     // Blocks in the middle hold rows; what opening reads lies at the ends.
-    for (let at = 3; at < 6; at += 1) await overwrite(files.main, 12_288 + at * 262_144 + 100_000, flipped);
+    for (let at = 3; at < 6; at += 1)
+      await overwrite(files.main, { position: 12_288 + at * 262_144 + 100_000 }, flipped);
     const second = await openStore(dataDir);
     assert.deepEqual(second.steps, []);
     await assert.rejects(read(second.driver, FLIGHTS, { limit: 100_000 }), { code: 'store-damaged' });

@@ -3,6 +3,7 @@ import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from 'nod
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../error/azud-error.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { classify } from './errors.ts';
 import { type DuckdbSettings, openInstance, Session } from './session.ts';
 import { readHead } from './unit-writer.ts';
@@ -32,7 +33,7 @@ export function filesOf(main: string): StoreFiles {
 
 export interface RecoveryOptions {
   readonly settings: DuckdbSettings;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly onStep: (step: string) => void;
 }
 
@@ -160,8 +161,8 @@ async function removeAll(files: StoreFiles): Promise<boolean> {
   return true;
 }
 
-async function setAside(files: StoreFiles, { now, onStep }: RecoveryOptions): Promise<void> {
-  const folder = files.damaged(now());
+async function setAside(files: StoreFiles, { clock, onStep }: RecoveryOptions): Promise<void> {
+  const folder = files.damaged(clock.now());
   await mkdir(folder, { recursive: true });
   for (const file of [files.main, files.wal]) {
     if (existsSync(file)) await copyFile(file, join(folder, basename(file)), constants.COPYFILE_FICLONE);
