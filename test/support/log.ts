@@ -38,6 +38,12 @@ export const hastyClock: Clock = {
   sleep: (_ms, signal) => systemClock.sleep(0, signal),
 };
 
+/** A clock for a client that tries again at once; its patience stays as it is. */
+export const eagerClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms > 1_000 ? ms : 1, signal),
+};
+
 /** Publishes so many messages, one after the other: each is a group commit of its own. */
 export async function publishEach(driver: BrokerDriver, count: number): Promise<Message[]> {
   const messages = Array.from({ length: count }, () => makeMessage());

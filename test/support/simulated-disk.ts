@@ -27,13 +27,19 @@ export function diskError(code: string): Error {
 }
 
 /** Fails the n-th call (from 1) that `matches`, and with `forever` every later one. */
-export function failing(matches: (call: DiskCall) => boolean, n: number, code: string, forever = false): Fault {
+export function failing(matches: (call: DiskCall) => boolean, { n, code, forever = false }: Failure): Fault {
   let seen = 0;
   return (call) => {
     if (!matches(call)) return null;
     seen += 1;
     return seen === n || (forever && seen > n) ? diskError(code) : null;
   };
+}
+
+interface Failure {
+  readonly n: number;
+  readonly code: string;
+  readonly forever?: boolean;
 }
 
 /** Bytes of one file: as running programs see them, and what a power cut leaves for certain. */

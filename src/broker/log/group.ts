@@ -52,7 +52,7 @@ export class Group {
     const bytes = recordBytes(message);
     this.#grow(this.bytes + bytes);
     const offset = this.first + this.messages.length;
-    this.bytes = encodeRecord(message, { offset, groupFirst: this.first }, this.#buffer, this.bytes);
+    this.bytes = encodeRecord(message, this.#buffer, { at: this.bytes, offset, groupFirst: this.first });
     this.messages.push(message);
     this.#waiters.push(waiter);
     this.#indexes.push(index);

@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { codesOf, idsOf, publishEach, readAll } from '../../../test/support/log.ts';
+import { codesOf, eagerClock, idsOf, publishEach, readAll } from '../../../test/support/log.ts';
 import { isAzudError } from '../../error/azud-error.ts';
-import { type Clock, systemClock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { nodeIo } from '../../lib/node-io.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { makeMessage } from '../conformance/messages.ts';
@@ -75,15 +75,12 @@ test('a writer killed again and again loses nothing that it acknowledged', () =>
     await owner.close();
   }));
 
-/** A client that tries again at once; its patience stays as it is. */
-const quickClock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms > 1_000 ? ms : 1, signal) };
-
 test('a client waits for an owner that restarts: its subscription goes on, a publish in between is refused', () =>
   // So deep that the socket must lie elsewhere.
   inFolder('deep'.repeat(30), async (dataDir) => {
     let owner = ownerOf(dataDir);
     await owner.open();
-    const client = new LogClient({ dataDir, io: nodeIo, clock: quickClock });
+    const client = new LogClient({ dataDir, io: nodeIo, clock: eagerClock });
     await client.open();
     const subscription = await client.subscribe([]);
     const [first] = await publishEach(owner, 1);
@@ -113,7 +110,7 @@ test('a client waits for an owner that restarts: its subscription goes on, a pub
 
 test('a client without an owner is not connected', () =>
   inFolder('data', async (dataDir) => {
-    const client = new LogClient({ dataDir, io: nodeIo, clock: quickClock, patienceMs: 1 });
+    const client = new LogClient({ dataDir, io: nodeIo, clock: eagerClock, patienceMs: 1 });
     await assert.rejects(client.open(), (error) => isAzudError(error, 'not-connected'));
   }));
 

@@ -44,7 +44,7 @@ export async function acquireLock(options: LockOptions): Promise<Lock> {
     const holder = held && parse(held);
     const expired = clock.monotonic() >= deadline;
     if (held && (await isStale(io, holder, expired))) {
-      await takeAway(io, path, held, pid);
+      await takeAway(io, path, { content: held, by: pid });
     } else if (expired) {
       throw lockedBy(holder?.pid ?? null, path);
     } else {
@@ -80,8 +80,8 @@ async function isStale(io: Io, holder: Holder | null, expired: boolean): Promise
  * Moves the stale lock aside rather than removing it by name: between our look and our act another process may have
  * taken it over, and then what was moved is a living lock and goes back.
  */
-async function takeAway(io: Io, path: string, stale: Buffer, pid: number): Promise<void> {
-  const aside = `${path}.${pid}`;
+async function takeAway(io: Io, path: string, stale: { readonly content: Buffer; readonly by: number }): Promise<void> {
+  const aside = `${path}.${stale.by}`;
   try {
     await io.rename(path, aside);
   } catch (error) {
@@ -89,7 +89,7 @@ async function takeAway(io: Io, path: string, stale: Buffer, pid: number): Promi
     throw error;
   }
   const moved = await io.readFile(aside);
-  if (moved?.equals(stale)) await removeIfThere(io, aside);
+  if (moved?.equals(stale.content)) await removeIfThere(io, aside);
   else await io.rename(aside, path);
 }
 

@@ -28,7 +28,7 @@ const messages: fc.Arbitrary<Message> = fc.record(
 
 function encode(message: Message, offset = 7, groupFirst = 5): Buffer {
   const buffer = Buffer.alloc(recordBytes(message));
-  assert.equal(encodeRecord(message, { offset, groupFirst }, buffer, 0), buffer.length);
+  assert.equal(encodeRecord(message, buffer, { at: 0, offset, groupFirst }), buffer.length);
   return buffer;
 }
 
@@ -37,7 +37,7 @@ test('a record gives back every message exactly, wherever it stands', () => {
     fc.property(messages, fc.maxSafeNat(), fc.nat(10_000), fc.nat(50), (message, groupFirst, n, at) => {
       const offset = Math.min(groupFirst + n, Number.MAX_SAFE_INTEGER);
       const buffer = Buffer.alloc(at + recordBytes(message) + 10, 0xee);
-      const end = encodeRecord(message, { offset, groupFirst }, buffer, at);
+      const end = encodeRecord(message, buffer, { at, offset, groupFirst });
       assert.deepEqual(checkRecord(buffer, at, buffer.length), { state: 'whole', bytes: end - at });
       assert.deepEqual(decodeRecord(buffer, at), message);
       assert.equal(offsetOf(buffer, at), offset);

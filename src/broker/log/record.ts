@@ -26,13 +26,16 @@ export function recordBytes(message: Message): number {
 }
 
 export interface RecordPlace {
+  /** Byte of the buffer at which it begins. */
+  readonly at: number;
   readonly offset: number;
   /** First offset of the group commit. */
   readonly groupFirst: number;
 }
 
-/** Writes the record at `at`, where `recordBytes` must be free; answers the byte after it. */
-export function encodeRecord(message: Message, place: RecordPlace, buffer: Buffer, at: number): number {
+/** Writes a record where `recordBytes` must be free; answers the byte after it. */
+export function encodeRecord(message: Message, buffer: Buffer, place: RecordPlace): number {
+  const { at } = place;
   const datasetBytes = buffer.write(message.dataset, at + RECORD_HEADER_BYTES);
   const payloadAt = at + RECORD_HEADER_BYTES + datasetBytes;
   const end = payloadAt + message.payload.length;

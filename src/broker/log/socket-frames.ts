@@ -102,7 +102,7 @@ export function encodeMessages(messages: readonly Message[]): Buffer {
   const body = Buffer.allocUnsafe(messages.reduce((sum, message) => sum + recordBytes(message), 0));
   let at = 0;
   messages.forEach((message, offset) => {
-    at = encodeRecord(message, { offset, groupFirst: 0 }, body, at);
+    at = encodeRecord(message, body, { at, offset, groupFirst: 0 });
   });
   return body;
 }
