@@ -2,7 +2,8 @@ import { isObject } from './columns.ts';
 import type { Column, JsonSchema } from './dataset.ts';
 import { KIND } from './json/number.ts';
 import type { JsonScanner } from './json/scanner.ts';
-import { compileRules, type Rules } from './plain-rules.ts';
+import { compileRules, type Rule, type Rules } from './plain-rules.ts';
+import { compileSchema } from './schema.ts';
 
 const { STRING, ESCAPED, INTEGER, FLOAT, BOOLEAN, NULL, OBJECT, ARRAY } = KIND;
 const STRINGS = STRING | ESCAPED;
@@ -51,10 +52,14 @@ export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]
   const names = columns.map((column) => column.name);
   if (requiredNames.some((name) => !names.includes(String(name)))) return null;
   const mustStand = columns.map((column) => requiredNames.includes(column.name));
-  const checks = columns.map((column) => compileProperty(properties[column.name]));
+  const checks = columns.map(({ name }) => {
+    const check = compileProperty(properties[name]);
+    return check.kinds === 0 ? compileAlone(properties[name], schema) : check;
+  });
   const masks = Uint16Array.from(checks, (check) => check.kinds);
   const stringRules = checks.map((check) => check.strings);
   const numberRules = checks.map((check) => check.numbers);
+  const otherRules = checks.map((check) => check.others);
 
   return {
     fits(bytes, scanner) {
@@ -67,7 +72,7 @@ export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]
           continue;
         }
         if (((masks[i] as number) & kind) === 0) return false;
-        const rule = kind === STRING ? stringRules[i] : (kind & NUMBERS) !== 0 ? numberRules[i] : null;
+        const rule = kind === STRING ? stringRules[i] : (kind & NUMBERS) !== 0 ? numberRules[i] : otherRules[i];
         if (rule && !rule(bytes, starts[i] as number, ends[i] as number, kind)) return false;
       }
       return true;
@@ -75,11 +80,11 @@ export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]
   };
 }
 
-const NOT_SURE: Rules = { kinds: 0, strings: null, numbers: null };
+const NOT_SURE: Rules = { kinds: 0, strings: null, numbers: null, others: null };
 
 /** Its `kinds` are those that may fit; any other is not sure. */
 function compileProperty(schema: unknown): Rules {
-  if (schema === true) return { kinds: ANY, strings: null, numbers: null };
+  if (schema === true) return { kinds: ANY, strings: null, numbers: null, others: null };
   if (!isObject(schema)) return NOT_SURE;
   const nullable = nullableBranch(schema);
   if (nullable !== undefined) {
@@ -89,9 +94,28 @@ function compileProperty(schema: unknown): Rules {
   const named = schema.type === undefined ? Object.keys(KINDS_OF_TYPE) : [schema.type].flat();
   const kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
   const keywords = Object.keys(schema).filter((keyword) => !PROPERTY_KEYWORDS.has(keyword));
-  if (keywords.length === 0) return { kinds, strings: null, numbers: null };
+  if (keywords.length === 0) return { kinds, strings: null, numbers: null, others: null };
   const rules = compileRules(schema, keywords);
   return rules ? { ...rules, kinds: kinds & rules.kinds } : NOT_SURE;
+}
+
+/** Kinds that mean to Ajv, after a parse, what they mean to the column: no number that parsing may round. */
+const PARSED_KINDS = STRINGS | INTEGER | BOOLEAN | NULL | OBJECT | ARRAY;
+
+/** A property that only Ajv knows is parsed and checked alone: the rest of the event is spared. */
+function compileAlone(property: unknown, root: JsonSchema): Rules {
+  const apart =
+    isObject(property) && property.$defs === undefined && property.$id === undefined && root.$id === undefined;
+  if (!apart || pointsElsewhere([property, root.$defs])) return NOT_SURE;
+  const validate = compileSchema({ ...property, ...(root.$defs !== undefined && { $defs: root.$defs }) }, []);
+  if (!validate) return NOT_SURE;
+  const rule: Rule = (bytes, from, to) => validate(JSON.parse(bytes.toString('utf8', from, to)));
+  return { kinds: PARSED_KINDS, strings: rule, numbers: rule, others: rule };
+}
+
+/** Is there a reference that would mean another place when the property stands alone with the `$defs`? */
+function pointsElsewhere(schemas: readonly unknown[]): boolean {
+  return /"\$(?:ref|dynamicRef|anchor|dynamicAnchor)":"(?!#\/\$defs\/)/.test(JSON.stringify(schemas));
 }
 
 /** The X of `anyOf: [X, { type: 'null' }]`, which many generators write for a value that may be null. */

@@ -13,6 +13,8 @@ export interface Rules {
   /** What strings and numbers must pass; null: all pass. */
   readonly strings: Rule | null;
   readonly numbers: Rule | null;
+  /** What values of every other kind must pass. */
+  readonly others: Rule | null;
   /** Kinds that may fit at all. */
   readonly kinds: number;
 }
@@ -60,7 +62,7 @@ export function compileRules(schema: Readonly<Record<string, unknown>>, keywords
     if ('strings' in made) strings.push(made.strings);
     else numbers.push(made.numbers);
   }
-  return { strings: all(strings), numbers: all(numbers), kinds: RULED };
+  return { strings: all(strings), numbers: all(numbers), others: null, kinds: RULED };
 }
 
 function all(rules: readonly Rule[]): Rule | null {
@@ -74,7 +76,7 @@ function enumRules(values: unknown): Rules | null {
   const encoded = values.map((value) => Buffer.from(JSON.stringify(value)));
   const rule: Rule = (bytes, from, to) =>
     encoded.some((option) => option.length === to - from && bytes.compare(option, 0, option.length, from, to) === 0);
-  return { strings: rule, numbers: null, kinds: KIND.STRING };
+  return { strings: rule, numbers: null, others: null, kinds: KIND.STRING };
 }
 
 function ofNumbers(test: (number: number) => boolean): { readonly numbers: Rule } {

@@ -301,6 +301,13 @@ describe('the plain check', () => {
     fc.record({ enum: fc.constantFrom(['a', 'b', 'ñ'], ['a', 1], [null]) }),
     fc.record({ const: fc.constantFrom('a', 1) }),
     fc.constantFrom(true, false, {}),
+    fc.constantFrom(
+      { $ref: '#/$defs/x' },
+      { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] },
+      { type: 'array', items: { $ref: '#/$defs/x' } },
+      { not: { type: 'string' } },
+      { type: 'integer', multipleOf: 2 },
+    ),
     fc.record({
       anyOf: fc.constantFrom(
         [{ type: 'string', maxLength: 2 }, { type: 'null' }],
@@ -346,7 +353,7 @@ describe('the plain check', () => {
     const events = fc.array(fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), value), { minLength: 5, maxLength: 30 });
     fc.assert(
       fc.property(schemas, events, (rest, all) => {
-        const schema = { type: 'object', ...rest };
+        const schema = { type: 'object', $defs: { x: { type: ['string', 'object'] } }, ...rest };
         const errors: RowError[] = [];
         const validate = compileSchema(schema, errors);
         assert.deepEqual(errors, []);
@@ -364,6 +371,18 @@ describe('the plain check', () => {
       { numRuns: 1_500 },
     );
     assert.ok(yes > 500, `it said yes ${yes} times`);
+  });
+
+  it('does not take a reference for what it means elsewhere', () => {
+    const schema = schemaOf(
+      { y: { type: 'string' }, z: { $ref: '#/$defs/x', properties: { y: { type: 'integer' } } } },
+      { $defs: { x: { additionalProperties: { $ref: '#/properties/y' } } } },
+    );
+    const check = createValidator(compileDataset('d', { schema }));
+    assert.deepEqual(
+      check.check('{"z":{"y":1}}').errors.map((error) => error.path),
+      ['/z/y'],
+    );
   });
 
   it('says yes to a common event, so that it is never parsed', () => {
