@@ -8,11 +8,12 @@ import type { Case, Figure } from './case.ts';
 import { batches } from './cases/batches.ts';
 import { freshness } from './cases/freshness.ts';
 import { growth } from './cases/growth.ts';
+import { log } from './cases/log.ts';
 import { memory } from './cases/memory.ts';
 import { rowById } from './cases/row-by-id.ts';
 import { single } from './cases/single.ts';
 
-const CASES: readonly Case[] = [single, batches, freshness, rowById, memory, growth];
+const CASES: readonly Case[] = [single, batches, freshness, rowById, log, memory, growth];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

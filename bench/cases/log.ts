@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeMessage } from '../src/broker/conformance/messages.ts';
-import type { BrokerDriver } from '../src/broker/driver.ts';
-import { createLogDriver } from '../src/broker/log/driver.ts';
-import { systemClock } from '../src/lib/clock.ts';
-import type { Io, IoFile } from '../src/lib/io.ts';
-import { nodeIo } from '../src/lib/node-io.ts';
-import { silentLog } from '../src/telemetry/log.ts';
-
-/** Figures of the embedded log on this machine: `node bench/log.ts`. One line of JSON a measurement. */
+import { makeMessage } from '../../src/broker/conformance/messages.ts';
+import type { BrokerDriver } from '../../src/broker/driver.ts';
+import { createLogDriver } from '../../src/broker/log/driver.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Io, IoFile } from '../../src/lib/io.ts';
+import { nodeIo } from '../../src/lib/node-io.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { below, type Case, type Figure, mb, ms, perSecond, shape } from '../case.ts';
 
 const SETTINGS = { segment_bytes: 64 * 1024 * 1024, retention: 7 * 86_400_000, retention_bytes: 100e9 };
 const LARGE_BYTES = 220_000;
@@ -34,11 +33,6 @@ function timed(file: IoFile): IoFile {
   };
 }
 
-function report(name: string, figures: Record<string, number>): void {
-  const rounded = Object.entries(figures).map(([key, value]) => [key, Number(value.toPrecision(4))]);
-  process.stdout.write(`${JSON.stringify({ name, ...Object.fromEntries(rounded) })}\n`);
-}
-
 function quantile(values: readonly number[], q: number): number {
   return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)] ?? Number.NaN;
 }
@@ -60,7 +54,7 @@ interface Load {
 }
 
 /** Each publisher waits for its answer before it sends the next message. */
-async function publish(driver: BrokerDriver, name: string, { publishers, seconds, textBytes }: Load): Promise<void> {
+async function publish(driver: BrokerDriver, { publishers, seconds, textBytes }: Load): Promise<Figure> {
   syncMs.length = 0;
   const message = makeMessage({ textBytes });
   const begun = performance.now();
@@ -76,14 +70,15 @@ async function publish(driver: BrokerDriver, name: string, { publishers, seconds
   await Promise.all(Array.from({ length: publishers }, publisher));
   const elapsed = (performance.now() - begun) / 1_000;
   const { user, system } = process.cpuUsage(cpu);
-  report(name, {
-    publishes_per_s: published / elapsed,
-    mb_per_s: (published * message.payload.length) / elapsed / 1e6,
-    cpu_us_per_publish: (user + system) / published,
-    publishes_per_sync: published / syncMs.length,
-    sync_p50_ms: quantile(syncMs, 0.5),
-    sync_p99_ms: quantile(syncMs, 0.99),
-  });
+  const rate = perSecond(published / elapsed, 'publishes');
+  const bytes = mb((published * message.payload.length) / elapsed);
+  const cpuUs = ((user + system) / published).toFixed(1);
+  const group = (published / syncMs.length).toFixed(1);
+  return shape(
+    `log: ${publishers} publishers of ${message.payload.length} bytes, durable`,
+    `${rate}, ${bytes}/s, ${cpuUs} µs CPU each`,
+    `${group} a sync; fdatasync p50 ${ms(quantile(syncMs, 0.5))}, p99 ${ms(quantile(syncMs, 0.99))}`,
+  );
 }
 
 async function fill(driver: BrokerDriver, bytes: number): Promise<void> {
@@ -93,7 +88,7 @@ async function fill(driver: BrokerDriver, bytes: number): Promise<void> {
   }
 }
 
-async function read(driver: BrokerDriver): Promise<void> {
+async function read(driver: BrokerDriver): Promise<Figure> {
   const { messages } = await driver.backlog([]);
   const subscription = await driver.subscribe([]);
   const { signal } = new AbortController();
@@ -105,23 +100,38 @@ async function read(driver: BrokerDriver): Promise<void> {
     for (const { message } of deliveries) bytes += message.payload.length;
   }
   const elapsed = (performance.now() - begun) / 1_000;
-  report('read', { mb_per_s: bytes / elapsed / 1e6, messages_per_s: messages / elapsed });
   await subscription.close();
+  return shape('log: reading from the beginning, checksums verified', `${mb(bytes / elapsed)}/s`);
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'azud-bench-log-'));
-try {
-  let driver = await open(folder);
-  await publish(driver, 'single events, 1 publisher', { publishers: 1, seconds: 3, textBytes: 220 });
-  await publish(driver, 'single events, 64 publishers', { publishers: 64, seconds: 5, textBytes: 220 });
-  await publish(driver, 'batches of 220 KB, 8 publishers', { publishers: 8, seconds: 5, textBytes: LARGE_BYTES });
-  await read(driver);
-  await fill(driver, 2e9);
-  await driver.close();
+export const log: Case = {
+  name: 'log',
+  about: 'the embedded log by itself: group commit, large batches, reading, opening',
+  async run({ quick }) {
+    const folder = await mkdtemp(join(tmpdir(), 'azud-bench-log-'));
+    const seconds = quick ? 0.5 : 5;
+    try {
+      const driver = await open(folder);
+      const figures = [
+        await publish(driver, { publishers: 1, seconds, textBytes: 220 }),
+        await publish(driver, { publishers: 64, seconds, textBytes: 220 }),
+        await publish(driver, { publishers: 8, seconds, textBytes: LARGE_BYTES }),
+        await read(driver),
+      ];
+      await fill(driver, quick ? 1e8 : 2e9);
+      await driver.close();
+      return [...figures, await opening(folder)];
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+};
+
+async function opening(folder: string): Promise<Figure> {
   const begun = performance.now();
-  driver = await open(folder);
-  report('open', { ms: performance.now() - begun, gb: (await driver.backlog([])).bytes / 1e9 });
+  const driver = await open(folder);
+  const took = performance.now() - begun;
+  const { bytes } = await driver.backlog([]);
   await driver.close();
-} finally {
-  await rm(folder, { recursive: true });
+  return below(`log: opening it with ${mb(bytes)}`, took, { limit: 2_000, words: ms });
 }
