@@ -31,9 +31,6 @@ export interface StoreOptions {
 
 /** Five tries within about 3 s; what lasts longer is the caller's to wait for. */
 const RETRY = Object.freeze({ attemptsMax: 5, firstMs: 100, maxMs: 2_000 });
-const SWEEP_EVERY_MS = 3_600_000;
-/** The log keeps what the last snapshot lacks, so this bounds how much of it is replayed after the worst damage. */
-const SNAPSHOT_EVERY_MS = 600_000;
 
 /**
  * Worth trying again at once. A full disk, a lock or a slow query is not: those need someone to act, or to wait longer.
@@ -42,7 +39,7 @@ const SNAPSHOT_EVERY_MS = 600_000;
  */
 const TRANSIENT: ReadonlySet<string> = new Set(['not-connected', 'unavailable', 'overloaded']);
 
-/** The analytics database as the rest of Azud sees it: retry, isolation of bad rows, upkeep and metrics over a driver. */
+/** The analytics database as the rest of Azud sees it: retry, isolation of bad rows and metrics over a driver. */
 export class Store {
   readonly #driver: StoreDriver;
   readonly #options: StoreOptions;
@@ -114,25 +111,14 @@ export class Store {
     return this.#call('describe', () => this.#driver.describe(dataset));
   }
 
-  sweep(): Promise<void> {
-    return this.#call('sweep', () => this.#driver.sweep(this.#options.clock.now()));
+  /** Removes what is past its retention at `now`, ms. A clock that jumped is not believed: see sweep.ts. */
+  sweep(now: number): Promise<void> {
+    return this.#call('sweep', () => this.#driver.sweep(now));
   }
 
-  /** A verified copy; answers the progress that no longer depends on the broker. */
+  /** A verified copy; answers the progress that no longer needs the broker. Where the store is its own safety: its progress. */
   snapshot(): Promise<Progress> {
     return this.#call('snapshot', () => (this.#driver.snapshot ?? this.#driver.progress).call(this.#driver));
-  }
-
-  /**
-   * Sweeps and makes snapshots until the signal aborts. After each snapshot `release` is told what the broker may
-   * forget. A failure is logged and the work tried again at its next turn: upkeep never stops the flow.
-   */
-  async maintain(signal: AbortSignal, release: (upTo: Progress) => Promise<void>): Promise<void> {
-    const turns: Promise<void>[] = [
-      this.#every(SWEEP_EVERY_MS, signal, () => this.sweep()),
-      this.#every(SNAPSHOT_EVERY_MS, signal, async () => release(await this.snapshot())),
-    ];
-    await Promise.all(turns);
   }
 
   close(): Promise<void> {
@@ -151,16 +137,6 @@ export class Store {
         })),
     );
     if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
-  }
-
-  async #every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    for (;;) {
-      await this.#options.clock.sleep(ms, signal);
-      if (signal.aborted) return;
-      await work().catch((error: unknown) => {
-        this.#options.log.warn('store upkeep failed', { error: messageOf(error) });
-      });
-    }
   }
 
   async #call<T>(name: string, work: () => Promise<T>): Promise<T> {

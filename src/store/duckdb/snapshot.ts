@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, rename, rm } from 'node:fs/promises';
+import { copyFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Progress } from '../../broker/driver.ts';
@@ -15,9 +15,10 @@ import { progressOf, readHead } from './unit-writer.ts';
  * row. `COPY FROM DATABASE` would need external access, which the instance has given up for good.
  *
  * The caller keeps the writer idle meanwhile.
- * @throws AzudError `store-damaged` when the copy does not hold what the database holds
+ * @throws AzudError `storage-full` before anything was done; `store-damaged` when the copy does not hold what the database holds
  */
 export async function takeSnapshot(writer: Session, tables: readonly string[], files: StoreFiles): Promise<Progress> {
+  await needRoom(files);
   await writer.connection.run('CHECKPOINT');
   const expected = await contents(writer, tables);
   const part = `${files.snapshot}.part`;
@@ -32,6 +33,22 @@ export async function takeSnapshot(writer: Session, tables: readonly string[], f
   await rename(part, files.snapshot);
   await syncPath(dirname(files.snapshot));
   return progressOf(await readHead(writer));
+}
+
+/** A checkpoint that meets a full disk ends the engine for this process, so room is asked for before. */
+async function needRoom({ main, wal }: StoreFiles): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(main));
+  const sizes = await Promise.all(
+    [main, wal].map((file) =>
+      stat(file).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  const needed = 2 * sizes.reduce((sum, size) => sum + size, 0);
+  if (bavail * bsize >= needed) return;
+  throw new AzudError('storage-full', `a snapshot may need ${needed} bytes, there are ${bavail * bsize}`);
 }
 
 /** The copy is another file than the database, so a second instance may open it; it never writes. */
