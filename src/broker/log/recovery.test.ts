@@ -145,12 +145,34 @@ test('no power cut loses what was acknowledged, refuses to start, or shows half 
       acked.push(...messages.filter((_, i) => 'position' in (results[i] ?? {})).map(({ id }) => id));
     }
     const found = calls >= cutAt ? await cut.promise : disk.cutPower(random);
-    await assertHolds(found, acked, `seed ${seed + state}`);
+    await assertHolds(await cutWhileOpening(found, random), acked, `seed ${seed + state}`);
   }
 });
 
-async function assertHolds(disk: SimulatedDisk, acked: readonly string[], name: string): Promise<void> {
+/** The power goes again while the log recovers, at any of its calls or after the last. */
+async function cutWhileOpening(disk: SimulatedDisk, random: () => number): Promise<SimulatedDisk> {
+  await unlock(disk);
+  const cutAt = 1 + Math.floor(random() * 30);
+  let calls = 0;
+  let cut: SimulatedDisk | null = null;
+  disk.fault = () => {
+    calls += 1;
+    if (calls === cutAt) cut = disk.cutPower(random);
+    return calls >= cutAt ? Object.assign(new Error('no power'), { code: 'EIO' }) : null;
+  };
+  await simulatedOwner(disk)
+    .open()
+    .catch(() => undefined);
+  return cut ?? disk.cutPower(random);
+}
+
+/** No process survives a power cut, but the one that runs this test. */
+async function unlock(disk: SimulatedDisk): Promise<void> {
   if ((await disk.readFile(`${LOG_FOLDER}/lock`)) !== null) await disk.remove(`${LOG_FOLDER}/lock`);
+}
+
+async function assertHolds(disk: SimulatedDisk, acked: readonly string[], name: string): Promise<void> {
+  await unlock(disk);
   const owner = simulatedOwner(disk);
   await owner.open();
   assert.deepEqual(idsOf(await readAll(owner)).slice(0, acked.length), acked, name);
