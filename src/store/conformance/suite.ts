@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import type { StoreHarness } from './fixtures.ts';
 import { letterCases } from './letters.ts';
+import { modelCases } from './model.ts';
 import { readingCases } from './reading.ts';
 import { tableCases } from './tables.ts';
 import { valueCases } from './values.ts';
@@ -16,5 +17,6 @@ export function storeConformance(name: string, harness: StoreHarness): void {
     letterCases(harness);
     readingCases(harness);
     tableCases(harness);
+    modelCases(harness);
   });
 }
