@@ -12,8 +12,9 @@ import { log } from './cases/log.ts';
 import { memory } from './cases/memory.ts';
 import { rowById } from './cases/row-by-id.ts';
 import { single } from './cases/single.ts';
+import { store } from './cases/store.ts';
 
-const CASES: readonly Case[] = [single, batches, freshness, rowById, log, memory, growth];
+const CASES: readonly Case[] = [single, batches, freshness, rowById, log, store, memory, growth];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -2,13 +2,10 @@ import { choice } from '../lib/setting.ts';
 import { DUCKDB_SETTINGS, type DuckdbStoreConfig } from './duckdb/config.ts';
 import type { MemoryStoreConfig } from './memory/config.ts';
 
-export { DUCKDB_DEFAULTS, DUCKDB_SETTINGS } from './duckdb/config.ts';
 export type { DuckdbStoreConfig, MemoryStoreConfig };
 
 /** `store:` of azud.yaml: one kind, with that kind's own settings beside it. */
 export type StoreConfig = DuckdbStoreConfig | MemoryStoreConfig;
-
-export const STORE_KINDS = ['duckdb', 'memory'] as const satisfies readonly StoreConfig['kind'][];
 
 /** Every kind of store with its settings: parser, reference page and editor schema come from here. */
 export const STORE_SETTINGS = choice(

@@ -1,22 +1,15 @@
-/**
- * The DuckDB store against DuckDB itself.
- *
- *   node bench/store.ts [rows]       rows for the row-by-id table, 1,000,000 by default
- *
- * Rates are rows/s of `Store.write` over 220-byte events, as a share of `CREATE TABLE AS SELECT * FROM read_json(…)` of
- * the same lines in the same run.
- */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Batch } from '../src/event/batch.ts';
-import type { Column, Dataset } from '../src/event/dataset.ts';
-import { SYSTEM_COLUMNS } from '../src/event/dataset.ts';
-import { eventIdAt, uuidV7 } from '../src/event/ids.ts';
-import type { UnitBatch } from '../src/store/driver.ts';
-import { DuckdbStoreDriver } from '../src/store/duckdb/driver.ts';
-import { allRows } from '../src/store/reading.ts';
+import type { Batch } from '../../src/event/batch.ts';
+import type { Column, Dataset } from '../../src/event/dataset.ts';
+import { SYSTEM_COLUMNS } from '../../src/event/dataset.ts';
+import { eventIdAt, uuidV7 } from '../../src/event/ids.ts';
+import type { UnitBatch } from '../../src/store/driver.ts';
+import { DuckdbStoreDriver } from '../../src/store/duckdb/driver.ts';
+import { allRows } from '../../src/store/reading.ts';
+import { atLeast, below, type Case, type CaseOptions, count, type Figure, ms, perSecond, shape } from '../case.ts';
 
 const TYPES = {
   flight_id: 'string',
@@ -135,10 +128,10 @@ async function baseline(folder: string, lines: readonly string[], threads: numbe
 }
 
 /** Seconds that the store takes for the same rows, in batches of a size. */
-async function writing(folder: string, shape: Shape & { threads: number }, lines: readonly string[]): Promise<number> {
+async function writing(folder: string, load: Shape & { threads: number }, lines: readonly string[]): Promise<number> {
   const dataDir = await mkdtemp(join(folder, 'write-'));
-  const driver = await openStore(dataDir, shape.threads);
-  const units = unitsOf(shape, lines);
+  const driver = await openStore(dataDir, load.threads);
+  const units = unitsOf(load, lines);
   const started = performance.now();
   for (const batches of units) await driver.write({ batches });
   const seconds = (performance.now() - started) / 1000;
@@ -152,8 +145,8 @@ async function rowById(folder: string, rows: number, lines: readonly string[]): 
   const driver = await openStore(await mkdtemp(join(folder, 'read-')), 2);
   const derived: string[] = [];
   for (let from = 0; from < rows; from += 1_000_000) {
-    const shape = { rows: Math.min(1_000_000, rows - from), batchEvents: 1000, withIds: false };
-    for (const batches of unitsOf(shape, lines)) {
+    const load = { rows: Math.min(1_000_000, rows - from), batchEvents: 1000, withIds: false };
+    for (const batches of unitsOf(load, lines)) {
       await driver.write({ batches });
       derived.push(eventIdAt(batches[7]?.batch.transactionId ?? '', 500));
     }
@@ -197,36 +190,51 @@ async function oneRow(driver: DuckdbStoreDriver, table: 'flights' | '_transactio
   if ((await allRows(stream)).length !== 1) throw new Error(`${table} ${value} was not found once`);
 }
 
-export async function benchStore(rowsById: number, print: (line: string) => void): Promise<void> {
+/** Rates of one number of threads, each against the engine's own reader of the same lines in the same run. */
+async function rates(folder: string, lines: readonly string[], threads: number): Promise<Figure[]> {
+  const seconds = await baseline(folder, lines, threads);
+  await rm(join(folder, 'baseline.duckdb'));
+  const sides = { unit: 'rows', of: "DuckDB's read_json", reference: lines.length / seconds };
+  const figures: Figure[] = [];
+  for (const { batchEvents, withIds, share, bound } of SHAPES) {
+    const rows = Math.floor(lines.length * share);
+    const measured = rows / (await writing(folder, { rows, batchEvents, withIds, threads }, lines));
+    const what = `store: batches of ${batchEvents}${withIds ? ' with client ids' : ''}, ${threads} threads`;
+    if (bound !== null) figures.push(atLeast(what, bound, { ...sides, measured }));
+    else
+      figures.push(shape(what, perSecond(measured, 'rows'), `${(measured / sides.reference).toFixed(2)} of read_json`));
+  }
+  return figures;
+}
+
+const SHAPES = [
+  { batchEvents: 1000, withIds: false, share: 1, bound: 0.5 },
+  { batchEvents: 1000, withIds: true, share: 1, bound: null },
+  { batchEvents: 1, withIds: false, share: 0.4, bound: null },
+] as const;
+
+async function run({ quick, say }: CaseOptions): Promise<readonly Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'azud-bench-'));
   try {
-    const lines = Array.from({ length: 500_000 }, (_, i) => line(i));
-    for (const threads of [1, 2]) {
-      const base = await baseline(folder, lines, threads);
-      await rm(join(folder, 'baseline.duckdb'));
-      const rate = (seconds: number, rows: number) => Math.round(rows / seconds / 1000);
-      print(`threads ${threads}: read_json ${rate(base, lines.length)}k rows/s`);
-      for (const [batchEvents, withIds, rows] of [
-        [1000, false, 500_000],
-        [1000, true, 500_000],
-        [1, false, 200_000],
-      ] as const) {
-        const seconds = await writing(folder, { rows, batchEvents, withIds, threads }, lines);
-        const ratio = (base / lines.length / (seconds / rows)).toFixed(2);
-        print(
-          `threads ${threads}: batches of ${batchEvents}${withIds ? ' with client ids' : ''}: ${rate(seconds, rows)}k rows/s, ${ratio} of read_json`,
-        );
-      }
+    const lines = Array.from({ length: quick ? 50_000 : 500_000 }, (_, i) => line(i));
+    const figures: Figure[] = [];
+    for (const threads of [1, 2]) figures.push(...(await rates(folder, lines, threads)));
+    const rows = quick ? 100_000 : 5_000_000;
+    say(`filling ${rows} rows`);
+    for (const [name, times] of Object.entries(await rowById(folder, rows, lines))) {
+      const at = (q: number) => times[Math.floor((times.length - 1) * q)] ?? Number.NaN;
+      figures.push(
+        below(`store: ${name}, ${count(rows)} rows, p99 (p50 ${ms(at(0.5))})`, at(0.99), { limit: 20, words: ms }),
+      );
     }
-    for (const [name, times] of Object.entries(await rowById(folder, rowsById, lines))) {
-      const at = (share: number) => (times[Math.floor(times.length * share)] ?? 0).toFixed(1);
-      print(`${name}, ${rowsById} rows: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`);
-    }
+    return figures;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-if (import.meta.main) {
-  await benchStore(Number(process.argv[2] ?? 1_000_000), (line) => process.stdout.write(`${line}\n`));
-}
+export const store: Case = {
+  name: 'store',
+  about: 'the DuckDB store alone: writing against read_json of the same lines, single rows among many',
+  run,
+};
