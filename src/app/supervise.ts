@@ -67,8 +67,8 @@ export class Supervisor {
    * @throws AzudError when a child refuses to start for a reason that a restart cannot change
    */
   async run(): Promise<number> {
+    // Analytics follows when intake is up: only the owner of the log may touch what lies in the data directory.
     this.#spawn(this.#posts.intake);
-    this.#spawn(this.#posts.analytics);
     const exitCode = await this.#done;
     if (this.#refusal) throw this.#refusal;
     return exitCode;
@@ -84,11 +84,6 @@ export class Supervisor {
     if (intake.child) intake.child.tell({ type: 'drain' });
     else analytics.child?.tell({ type: 'stop' });
     this.#finishWhenEmpty();
-  }
-
-  /** Process ids, for tests that kill them. */
-  get pids(): Readonly<Record<Name, number | undefined>> {
-    return { intake: this.#posts.intake.child?.pid, analytics: this.#posts.analytics.child?.pid };
   }
 
   #spawn(where: Post): void {
@@ -107,7 +102,10 @@ export class Supervisor {
     if (message.type === 'drained' && !this.#posts.analytics.child) where.child?.tell({ type: 'stop' });
     if (message.type !== 'ready') return;
     where.proven = true;
-    if (where.name === 'intake') this.#front = message;
+    if (where.name === 'intake') {
+      if (!this.#front && !this.#stopping) this.#spawn(this.#posts.analytics);
+      this.#front = message;
+    }
     if (this.#announced || !this.#front || !this.#posts.analytics.proven) return;
     this.#announced = true;
     onReady(this.#front.url, this.#front.promise);
