@@ -53,7 +53,7 @@ export function problemAnswer(error: AzudError, requestId: string): Answer {
 /** Anything thrown as one of ours. What is not ours is `internal`, and its words stay in the log. */
 export function asAzudError(error: unknown): AzudError {
   if (isAzudError(error)) return error;
-  return fromFastify(error) ?? new AzudError('internal', 'an unexpected error; the log has it', { cause: error });
+  return new AzudError('internal', 'an unexpected error; the log has it', { cause: error });
 }
 
 /** Is it the caller's mistake or a known state, or must somebody look at the log? */
@@ -69,22 +69,4 @@ function listedErrors(error: AzudError): readonly RowError[] {
   if (error.errors.length > 0) return error.errors.slice(0, INTAKE_LIMITS.errorsListedMax);
   if (error.path === undefined) return [];
   return [{ path: error.path, code: rowCode(error.code), message: error.message }];
-}
-
-/** Fastify's own refusals carry a status below 500; each has one code of ours. */
-const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
-  400: 'bad-request',
-  404: 'not-found',
-  405: 'method-not-allowed',
-  408: 'request-timeout',
-  413: 'too-large',
-  414: 'uri-too-long',
-  415: 'unsupported-media-type',
-  503: 'draining',
-};
-
-function fromFastify(error: unknown): AzudError | null {
-  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') return null;
-  const code = CODE_OF_STATUS[error.statusCode];
-  return code === undefined ? null : new AzudError(code, error.message, { cause: error });
 }

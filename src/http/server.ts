@@ -13,7 +13,7 @@ import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward
 import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
 import { RejectionCounter, RouteTimer } from './request-metrics.ts';
 import type { Rooms } from './rooms.ts';
-import { createRouter, type Router } from './router.ts';
+import { Router } from './router.ts';
 import type { Route, RouteScope } from './routes/route.ts';
 import { guardSockets } from './sockets.ts';
 
@@ -42,8 +42,7 @@ export interface BoundRoute {
 }
 
 /**
- * The HTTP door. Fastify routes; everything else about a request happens here, in one straight line, the same for
- * every route: checks, authentication, body, handler, answer, measures. POSTs to a declared intake path are the hot
+ * The HTTP door. Everything about a request happens here, in one straight line, the same for every route: checks, authentication, body, handler, answer, measures. POSTs to a declared intake path are the hot
  * path: they are found by one look-up and never see the router.
  */
 export class HttpServer {
@@ -54,7 +53,7 @@ export class HttpServer {
   readonly #rejections: RejectionCounter;
   readonly #unrouted: RouteTimer;
   readonly #requestPrefix = randomBytes(6).toString('base64url');
-  #router: Router | null = null;
+  readonly #router: Router;
   #requestCount = 0;
   #active = 0;
   #draining = false;
@@ -64,6 +63,16 @@ export class HttpServer {
     this.#limits = options.limits ?? HTTP_LIMITS;
     this.#rejections = new RejectionCounter(options.metrics);
     this.#unrouted = new RouteTimer(options.metrics, '_OTHER', 'none');
+    const bound = this.#options.routes.map((route) => this.#bind(route));
+    for (const each of bound) {
+      if (each.route.method === 'POST' && each.route.tag === 'intake' && !each.route.path.includes('{')) {
+        this.#lane.set(each.route.path, each);
+      }
+    }
+    this.#router = new Router(bound, {
+      serve: (each, exchange) => void this.#serve(each, exchange),
+      refuse: (error, exchange) => void this.#refuse(error, exchange, this.#unrouted),
+    });
     this.#server = this.#createServer();
   }
 
@@ -74,16 +83,6 @@ export class HttpServer {
 
   /** @returns the port, or 0 for a Unix socket. @throws Error of the system: EADDRINUSE, EACCES … */
   async listen(address: ListenAddress): Promise<number> {
-    const bound = this.#options.routes.map((route) => this.#bind(route));
-    for (const each of bound) {
-      if (each.route.method === 'POST' && each.route.tag === 'intake' && !each.route.path.includes('{')) {
-        this.#lane.set(each.route.path, each);
-      }
-    }
-    this.#router = await createRouter(bound, {
-      serve: (each, exchange) => void this.#serve(each, exchange),
-      refuse: (error, exchange) => void this.#refuse(error, exchange, this.#unrouted),
-    });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ ...address, backlog: 1_024 }, () => {
@@ -103,7 +102,6 @@ export class HttpServer {
     const cut = setTimeout(() => this.#server.closeAllConnections(), timeoutMs);
     await closed;
     clearTimeout(cut);
-    await this.#router?.close();
   }
 
   #createServer(): Server {
@@ -155,7 +153,7 @@ export class HttpServer {
     }
     const lane = incoming.method === 'POST' ? this.#lane.get(pathOf(exchange.url)) : undefined;
     if (lane) void this.#serve(lane, exchange);
-    else this.#router?.route(exchange);
+    else this.#router.route(exchange);
   }
 
   async #serve(bound: BoundRoute, exchange: Exchange): Promise<void> {
