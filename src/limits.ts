@@ -152,5 +152,5 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   /** Heap of the intake process, MB. It holds no data longer than one group commit; bodies lie outside the heap. */
   intakeHeapMb: 96,
   /** Young generation, MB: at full rate short-lived objects die in it instead of being promoted. */
-  intakeSemiSpaceMb: 8,
+  intakeSemiSpaceMb: 16,
 });

@@ -1,6 +1,5 @@
 import { CATALOGUE } from '../error/catalogue.ts';
-import type { DocumentFacts } from './documents.ts';
-import { scopeText } from './documents.ts';
+import { type DocumentFacts, scopeText } from './document-facts.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 import { type ResponseDoc, type Route, TAGS } from './routes/route.ts';
 import { named, SCHEMAS } from './routes/shapes.ts';

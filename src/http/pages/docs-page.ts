@@ -1,5 +1,6 @@
-import { curlOf, type DocumentFacts, scopeText } from '../documents.ts';
+import { type DocumentFacts, scopeText } from '../document-facts.ts';
 import { type Parameter, type Route, TAGS, type Tag } from '../routes/route.ts';
+import { curlOf } from './curl.ts';
 import { type Html, html, page, prose } from './page.ts';
 
 /** `/docs`: every route with an example to copy. */
