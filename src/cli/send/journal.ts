@@ -31,9 +31,10 @@ export function fileJournal(env: Environment, identity: readonly string[]): Jour
     read: () => readSent(path),
     write(sent) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      // A rename replaces the whole: a kill in the middle leaves the file of before.
-      writeFileSync(`${path}.new`, JSON.stringify(sent), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
+      // A rename replaces the whole: a kill in the middle leaves the file of before. Two senders of one file each have their own.
+      const fresh = `${path}.${process.pid}.new`;
+      writeFileSync(fresh, JSON.stringify(sent), { mode: 0o600 });
+      renameSync(fresh, path);
     },
     remove: () => rmSync(path, { force: true }),
   };

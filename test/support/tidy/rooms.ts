@@ -70,7 +70,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   ajv: /^event\//,
   'ajv-formats': /^event\//,
   'csv-parse': /^(intake|cli)\//,
-  fastify: /^http\//,
+  'find-my-way': /^http\//,
   'hyparquet-writer': /^(query|export)\//,
   pino: /^telemetry\//,
   'prom-client': /^telemetry\//,
