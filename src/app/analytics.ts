@@ -14,8 +14,8 @@ import { RowsReader } from '../query/rows.ts';
 import { createStoreDriver } from '../store/registry.ts';
 import { Store } from '../store/store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { ComposeContext, ProcessPlan } from './compose.ts';
 import { cursorKey } from './cursor-key.ts';
+import type { ComposeContext, ProcessPlan } from './plan.ts';
 
 export interface AnalyticsOptions extends ComposeContext {
   readonly plan: ProcessPlan;

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../error/catalogue.ts';
-import type { ProcessPlan } from './compose.ts';
+import type { ProcessPlan } from './plan.ts';
 
 /** What the supervisor tells a child. `drain`: finish requests and say `drained`. `stop`: close everything and exit 0. */
 export type ToChild =

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FromChild, ToChild } from './child-messages.ts';
-import type { ProcessPlan } from './compose.ts';
+import type { ProcessPlan } from './plan.ts';
 
 export interface ChildEnd {
   /** Null when a signal ended it. */

@@ -2,7 +2,8 @@
 import { asAzudError, isUnexpected } from '../http/problem.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
-import { compose, type ProcessPlan, type System } from './compose.ts';
+import { compose, type System } from './compose.ts';
+import type { ProcessPlan } from './plan.ts';
 import { exitOnUnexpected } from './unexpected.ts';
 
 let system: System | null = null;

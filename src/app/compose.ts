@@ -19,32 +19,10 @@ import type { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Analytics, openAnalytics } from './analytics.ts';
 import { HealthChecks } from './health.ts';
+import type { ComposeContext, ProcessPlan } from './plan.ts';
 import type { Role } from './roles.ts';
 import { prepareSocket, socketPath } from './sockets.ts';
 import { VERSION } from './version.ts';
-
-/** Everything that a process needs to know to become itself. Plain data: it travels from the supervisor to a child. */
-export interface ProcessPlan {
-  /** `intake`, `analytics` or the role's name; shown in `ps`, in logs and in metrics. */
-  readonly title: string;
-  readonly config: Config;
-  readonly roles: readonly Role[];
-  /** `public`: the configured address. `internal`: the socket of a supervised analytics process. */
-  readonly door: 'public' | 'internal';
-  /** Reads are forwarded to the analytics process of this installation. */
-  readonly forwards: boolean;
-  /** 0 takes any free port. */
-  readonly port: number;
-  readonly allowDestructive: boolean;
-}
-
-export interface ComposeContext {
-  readonly log: Log;
-  /** A step of starting or recovering, in words. */
-  readonly onStep: (step: string) => void;
-  /** Nothing in this process is to be trusted any more: it must end, and recovers when it starts again. */
-  readonly onFatal: (error: Error) => void;
-}
 
 /** One running process of Azud. */
 export interface System {

@@ -10,7 +10,7 @@ import { LOG_LIMITS } from '../limits.ts';
 import { exposeMerged, type Metrics } from '../telemetry/metrics.ts';
 import { ProcessMetrics } from '../telemetry/process-metrics.ts';
 import type { Analytics } from './analytics.ts';
-import type { ProcessPlan } from './compose.ts';
+import type { ProcessPlan } from './plan.ts';
 
 export interface HealthOptions {
   readonly plan: ProcessPlan;

@@ -1,7 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
-import { type ComposeContext, compose, type ProcessPlan } from './compose.ts';
+import { compose } from './compose.ts';
+import type { ComposeContext, ProcessPlan } from './plan.ts';
 import { ANALYTICS_ROLES, ROLES, type Role, refuseSplit, rolesOf } from './roles.ts';
 import { Supervisor } from './supervise.ts';
 import { exitOnUnexpected } from './unexpected.ts';

@@ -4,7 +4,7 @@ import { SUPERVISOR_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { FromChild } from './child-messages.ts';
 import { Child, type ChildEnd } from './child-process.ts';
-import type { ProcessPlan } from './compose.ts';
+import type { ProcessPlan } from './plan.ts';
 import { EXIT_IO, RestartPolicy } from './restarts.ts';
 
 export interface SupervisorOptions {

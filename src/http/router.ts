@@ -1,10 +1,10 @@
 import createPathTable from 'find-my-way';
 import { AzudError } from '../error/azud-error.ts';
 import { HTTP_LIMITS } from '../limits.ts';
+import type { BoundRoute } from './bound-route.ts';
 import { checkParams, type Exchange, pathOf } from './exchange.ts';
 import { asAzudError } from './problem.ts';
 import type { PathParams } from './routes/route.ts';
-import type { BoundRoute } from './server.ts';
 
 export interface RouterHandlers {
   serve(bound: BoundRoute, exchange: Exchange): void;

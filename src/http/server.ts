@@ -5,9 +5,9 @@ import { AzudError, messageOf } from '../error/azud-error.ts';
 import { HTTP_LIMITS, INTAKE_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { sendAnswer, sendRefusal } from './answer.ts';
 import { type Authenticator, authorize } from './auth.ts';
 import { readBody } from './body.ts';
+import type { BoundRoute } from './bound-route.ts';
 import { checkUrl, Exchange, pathOf } from './exchange.ts';
 import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward.ts';
 import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
@@ -15,6 +15,7 @@ import { RejectionCounter, RouteTimer } from './request-metrics.ts';
 import type { Rooms } from './rooms.ts';
 import { Router } from './router.ts';
 import type { Route, RouteScope } from './routes/route.ts';
+import { sendAnswer, sendRefusal } from './sending.ts';
 import { guardSockets } from './sockets.ts';
 
 export interface HttpServerOptions {
@@ -33,13 +34,6 @@ export type HttpLimits = { readonly [Name in keyof typeof HTTP_LIMITS]: number }
 
 /** A TCP address, or the path of a Unix socket. */
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
-/** A route with what serving it needs, bound once. */
-export interface BoundRoute {
-  readonly route: Route;
-  readonly timer: RouteTimer;
-  readonly forwarded: boolean;
-}
 
 /**
  * The HTTP door. Everything about a request happens here, in one straight line, the same for every route: checks, authentication, body, handler, answer, measures. POSTs to a declared intake path are the hot

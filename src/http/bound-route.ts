@@ -1,0 +1,9 @@
+import type { RouteTimer } from './request-metrics.ts';
+import type { Route } from './routes/route.ts';
+
+/** A route with what serving it needs, bound once. */
+export interface BoundRoute {
+  readonly route: Route;
+  readonly timer: RouteTimer;
+  readonly forwarded: boolean;
+}
