@@ -1,7 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import type { Broker } from '../broker/broker.ts';
 import { openBroker } from '../broker/registry.ts';
-import type { Config } from '../config/config.ts';
 import { AzudError } from '../error/azud-error.ts';
 import { Authenticator } from '../http/auth.ts';
 import { createDocuments } from '../http/documents.ts';
@@ -15,7 +14,6 @@ import { systemClock } from '../lib/clock.ts';
 import { nodeIo } from '../lib/node-io.ts';
 import { HTTP_LIMITS } from '../limits.ts';
 import { compileEndpoints } from '../query/endpoint.ts';
-import type { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Analytics, openAnalytics } from './analytics.ts';
 import { HealthChecks } from './health.ts';
