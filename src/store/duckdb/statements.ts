@@ -3,11 +3,14 @@ import { quote, type SqlColumn } from '../sql/dialect.ts';
 import { columnValue, tableColumns } from './dialect.ts';
 
 /**
- * How a unit's lines reach a table: as parallel texts, one line a row, split by the engine. The events are one blob of
- * NDJSON parsed by `from_json`, off the main thread.
+ * How a unit's lines reach a table: as parallel texts that the engine splits, in blobs of UTF-8. The events are NDJSON
+ * parsed by `from_json`, off the main thread.
  *
- *   $1 events · $2 event ids · $3 transaction ids · $4 received, ms · $5 `_extra` ('' for none)
- *   · $6… the exact text of each json column ('' for null), which `from_json` would re-spell
+ *   $1 events · $2 event ids · $3 `_extra` ('' for none): one line a row, the batches apart by RS
+ *   $4 transaction ids · $5 received, ms: one line a batch
+ *   $6… like $1, the exact text of each json column ('' for null), which `from_json` would re-spell
+ *
+ * RS is a control character: JSON has it only escaped, and ids have none. A text that says nothing may be empty.
  */
 export interface RowStatements {
   /** Columns of type json, in the order of their parameters. */
@@ -16,9 +19,13 @@ export interface RowStatements {
   readonly insert: readonly string[];
 }
 
-export const FIRST_TEXT_PARAMETER = 6;
+/** Between the batches of a text. */
+export const RS = 0x1e;
 
 const split = (index: number, name: string) => `unnest(string_split($${index}, chr(10))) AS ${name}`;
+const splitBlob = (index: number, by: number, name: string) =>
+  `unnest(string_split(decode($${index}), chr(${by}))) AS ${name}`;
+const splitBatch = (name: string) => `unnest(string_split(${name}s, chr(10))) AS ${name}`;
 
 export function rowStatements(dataset: Dataset): RowStatements {
   const columns = tableColumns(dataset);
@@ -36,7 +43,7 @@ export function rowStatements(dataset: Dataset): RowStatements {
     insert: [
       // The latest of each key; level in time, the later in the log.
       `CREATE OR REPLACE TEMP TABLE ${stage} AS SELECT ${names} FROM (${select})
-         QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY "_received_at" DESC, _place DESC) = 1`,
+         QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY "_received_at" DESC, _batch DESC, _place DESC) = 1`,
       `DELETE FROM ${table} USING ${stage} AS s WHERE ${table}.${key} IS NOT DISTINCT FROM s.${key}
          AND ${table}."_received_at" <= s."_received_at"`,
       `INSERT INTO ${table} (${names}) SELECT ${names} FROM ${stage} AS s
@@ -70,27 +77,33 @@ function textColumns(dataset: Dataset): string[] {
 function selectRows(dataset: Dataset, columns: readonly SqlColumn[]): string {
   const texts = textColumns(dataset);
   const values = columns.map((column) => `${rowValue(column, texts)} AS ${quote(column.name)}`);
-  const taken = texts.map((_, at) => split(FIRST_TEXT_PARAMETER + at, `_text${at}`));
-  const sources = [
-    `unnest(string_split(decode($1), chr(10))) AS _line`,
-    split(2, '_id'),
-    split(3, '_transaction'),
-    split(4, '_ms'),
-    split(5, '_more'),
-    ...taken,
+  const byRow = ['_line', '_id', '_more', ...texts.map((_, at) => `_text${at}`)];
+  const byBatch = [
+    splitBlob(4, 10, '_transaction_text'),
+    splitBlob(5, 10, '_ms'),
+    ...byRow.map((name, at) => splitBlob(at < 3 ? at + 1 : at + 3, RS, `${name}s`)),
   ];
-  if (dataset.mode === 'upsert') sources.push('unnest(range(len(string_split($2, chr(10))))) AS _place');
-  const place = dataset.mode === 'upsert' ? ', _place' : '';
+  const lines = byRow.map(splitBatch);
+  // The place of a row in the unit, where the later of two must be told.
+  if (dataset.mode === 'upsert') {
+    byBatch.push('unnest(range(len(string_split(decode($5), chr(10))))) AS _batch');
+    lines.push('unnest(range(len(string_split(_lines, chr(10))))) AS _place', '_batch');
+    values.push('_batch', '_place');
+  }
   // A structure needs a member; a dataset may have no column for one.
   const converted = convertedColumns(dataset);
   const event = converted.length > 0 ? `from_json(_line, ${structure(converted)})` : 'NULL';
-  return `SELECT ${values.join(', ')}${place} FROM (SELECT ${event} AS _event, * FROM (SELECT ${sources.join(', ')}))`;
+  return `SELECT ${values.join(', ')} FROM (SELECT ${event} AS _event, * FROM (
+    SELECT ${lines.join(', ')}, _transaction, _received FROM (
+      SELECT *, CAST(_transaction_text AS UUID) AS _transaction,
+        make_timestamptz(CAST(_ms AS BIGINT) * 1000) AS _received
+      FROM (SELECT ${byBatch.join(', ')}))))`;
 }
 
 function rowValue(column: SqlColumn, texts: readonly string[]): string {
   if (column.name === '_event_id') return '_id';
-  if (column.name === '_transaction_id') return 'CAST(_transaction AS UUID)';
-  if (column.name === '_received_at') return 'make_timestamptz(CAST(_ms AS BIGINT) * 1000)';
+  if (column.name === '_transaction_id') return '_transaction';
+  if (column.name === '_received_at') return '_received';
   if (column.name === '_extra') return `CAST(nullif(_more, '') AS JSON)`;
   if (column.type === 'json') return `CAST(nullif(_text${texts.indexOf(column.name)}, '') AS JSON)`;
   return columnValue('_event', column);

@@ -1,11 +1,9 @@
 import type { Progress } from '../../broker/driver.ts';
-import type { Batch } from '../../event/batch.ts';
 import type { Dataset } from '../../event/dataset.ts';
-import { eventIdParts } from '../../event/ids.ts';
 import type { Counts } from '../../event/outcome.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
-import { extraOf, type Member, membersOf } from '../members.ts';
-import { addCounts, linesOf, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settle } from '../settle.ts';
+import { addCounts, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settle } from '../settle.ts';
+import { RowTexts } from './row-texts.ts';
 import type { Session } from './session.ts';
 import * as SQL from './statements.ts';
 
@@ -36,6 +34,7 @@ export class UnitWriter {
   readonly #session: Session;
   readonly #datasets: ReadonlyMap<string, Dataset>;
   readonly #rows: ReadonlyMap<string, SQL.RowStatements>;
+  readonly #texts = new RowTexts();
 
   constructor(session: Session, datasets: ReadonlyMap<string, Dataset>) {
     this.#session = session;
@@ -64,7 +63,7 @@ export class UnitWriter {
   /** Looks up what the store knows about the unit, and decides. */
   async #settle(unit: WriteUnit, { positions }: Head): Promise<Settled> {
     const unplaced = unit.batches.filter(({ position }) => position === null).map(({ batch }) => batch.id);
-    const written = new Set(await this.#texts(SQL.KNOWN_BATCHES, unplaced));
+    const written = new Set(await this.#textsOf(SQL.KNOWN_BATCHES, unplaced));
     const covers = ({ position, batch }: UnitBatch) =>
       position === null ? written.has(batch.id) : (positions.get(position.stream) ?? 0) >= position.offset;
     const wanted = lookupsOf(unit, covers);
@@ -73,11 +72,11 @@ export class UnitWriter {
       const found = await this.#session.run(SQL.idStatements(dataset).lookup, [[...texts].join('\n')]);
       ids.set(dataset, new Map(found.map(([id, ms]) => [String(id), Number(ms)])));
     }
-    const openLetters = new Set(await this.#texts(SQL.OPEN_LETTERS, [...wanted.letters]));
+    const openLetters = new Set(await this.#textsOf(SQL.OPEN_LETTERS, [...wanted.letters]));
     return settle(unit, { datasets: this.#datasets, covers, ids, openLetters });
   }
 
-  async #texts(sql: string, texts: readonly string[]): Promise<string[]> {
+  async #textsOf(sql: string, texts: readonly string[]): Promise<string[]> {
     if (texts.length === 0) return [];
     return (await this.#session.run(sql, [texts.join('\n')])).map(([text]) => String(text));
   }
@@ -86,11 +85,10 @@ export class UnitWriter {
     const statements = this.#rows.get(name);
     const dataset = this.#datasets.get(name);
     if (!statements || !dataset) return;
-    const rows = new RowTexts(dataset, statements.texts);
-    for (const batch of batches) rows.add(batch);
-    if (rows.count === 0) return;
+    const parameters = this.#texts.of(batches, dataset, statements.texts);
+    if (parameters === null) return;
     const [first = '', ...rest] = statements.insert;
-    await this.#session.runPlanned(first, rows.parameters());
+    await this.#session.runPlanned(first, parameters);
     for (const sql of rest) await this.#session.run(sql);
   }
 
@@ -155,80 +153,4 @@ function advance(head: Head, { counts, progress, batches }: Settled): Head {
     positions: new Map([...head.positions, ...progress.map(({ stream, offset }) => [stream, offset] as const)]),
     lastReceivedAt: batches.reduce((last, { batch }) => Math.max(last, batch.receivedAt), head.lastReceivedAt),
   };
-}
-
-const LOW_48_BITS = 2 ** 48;
-
-/** Gathers the parallel texts of `RowStatements`, one line a row. */
-class RowTexts {
-  readonly #texts: readonly string[];
-  readonly #names: ReadonlySet<string>;
-  readonly #events: Buffer[] = [];
-  readonly #ids: string[] = [];
-  readonly #transactions: string[] = [];
-  readonly #times: string[] = [];
-  readonly #extras: string[] = [];
-  readonly #columns: string[][];
-
-  constructor(dataset: Dataset, texts: readonly string[]) {
-    this.#texts = texts;
-    this.#names = new Set(dataset.columns.map(({ name }) => name));
-    this.#columns = texts.map(() => []);
-  }
-
-  get count(): number {
-    return this.#ids.length;
-  }
-
-  add({ batch, kept }: SettledBatch): void {
-    const rows = kept?.length ?? batch.count;
-    if (rows === 0) return;
-    const lines = kept === null ? null : linesOf(batch.lines);
-    if (lines === null) this.#events.push(batch.lines);
-    else for (const line of kept ?? []) this.#events.push(lines[line] ?? EMPTY, NEWLINE);
-    this.#identify(batch, kept);
-    this.#keepExact(batch, kept);
-  }
-
-  parameters(): (string | Buffer)[] {
-    const events = Buffer.concat(this.#events);
-    const lists = [this.#ids, this.#transactions, this.#times, this.#extras, ...this.#columns];
-    return [events.subarray(0, events.length - 1), ...lists.map((list) => list.join('\n'))];
-  }
-
-  #identify(batch: Batch, kept: readonly number[] | null): void {
-    const { prefix, base } = eventIdParts(batch.transactionId);
-    const time = String(batch.receivedAt);
-    const rows = kept?.length ?? batch.count;
-    for (let at = 0; at < rows; at += 1) {
-      const line = kept?.[at] ?? at;
-      const own = batch.ids?.[line];
-      this.#ids.push(own ?? prefix + ((base + line + 1) % LOW_48_BITS).toString(16).padStart(12, '0'));
-      this.#transactions.push(batch.transactionId);
-      this.#times.push(time);
-    }
-  }
-
-  /** Properties without a column, and json columns: their exact text, which costs a scan here and only here. */
-  #keepExact(batch: Batch, kept: readonly number[] | null): void {
-    const rows = kept?.length ?? batch.count;
-    if (!batch.extras && this.#texts.length === 0) {
-      for (let at = 0; at < rows; at += 1) this.#extras.push('');
-      return;
-    }
-    const lines = linesOf(batch.lines);
-    for (let at = 0; at < rows; at += 1) {
-      const members = membersOf(lines[kept?.[at] ?? at]?.toString() ?? '');
-      this.#extras.push(batch.extras ? (extraOf(members, this.#names) ?? '') : '');
-      for (const [column, name] of this.#texts.entries()) this.#columns[column]?.push(rawOf(members, name));
-    }
-  }
-}
-
-const EMPTY = Buffer.alloc(0);
-const NEWLINE = Buffer.from('\n');
-
-function rawOf(members: readonly Member[], name: string): string {
-  const raw = members.find((member) => member.name === name)?.raw ?? '';
-  return raw === 'null' ? '' : raw;
 }

@@ -1,0 +1,77 @@
+import type { Dataset } from '../../event/dataset.ts';
+import { eventIdAt } from '../../event/ids.ts';
+import { extraOf, type Member, membersOf } from '../members.ts';
+import { linesOf, type SettledBatch } from '../settle.ts';
+import { RS } from './statements.ts';
+import { TextBuffer } from './text-buffer.ts';
+
+/**
+ * Gathers the parallel texts of `RowStatements`. Made once: its buffers keep the size of the largest unit, because fresh
+ * memory for each unit costs more than filling it.
+ */
+export class RowTexts {
+  readonly #events = new TextBuffer();
+  readonly #ids = new TextBuffer();
+  readonly #extras = new TextBuffer();
+  readonly #transactions = new TextBuffer();
+  readonly #times = new TextBuffer();
+  readonly #columns: TextBuffer[] = [];
+
+  /** Views that hold until the next call; null when there is no row. */
+  of(batches: readonly SettledBatch[], dataset: Dataset, texts: readonly string[]): readonly Uint8Array[] | null {
+    while (this.#columns.length < texts.length) this.#columns.push(new TextBuffer());
+    const columns = this.#columns.slice(0, texts.length);
+    const all = [this.#events, this.#ids, this.#extras, this.#transactions, this.#times, ...columns];
+    for (const text of all) text.clear();
+    const names = new Set(dataset.columns.map(({ name }) => name));
+    const extras = batches.some(({ batch }) => batch.extras);
+    let rows = 0;
+    for (const settled of batches) {
+      const count = settled.kept?.length ?? settled.batch.count;
+      if (count === 0) continue;
+      rows += count;
+      this.#addBatch(settled);
+      if (extras || texts.length > 0) this.#addExact(settled, names, texts);
+    }
+    return rows === 0 ? null : all.map((text) => text.bytes());
+  }
+
+  #addBatch({ batch, kept }: SettledBatch): void {
+    this.#transactions.addLine(batch.transactionId);
+    this.#times.addLine(String(batch.receivedAt));
+    if (kept === null) {
+      this.#events.addLines(batch.lines);
+    } else {
+      const lines = linesOf(batch.lines);
+      for (const line of kept) this.#events.addLine(lines[line] ?? EMPTY);
+    }
+    this.#events.separate(RS);
+    if (batch.ids === null && kept === null) {
+      this.#ids.addEventIds(batch.transactionId, batch.count);
+    } else {
+      for (const line of kept ?? batch.ids?.keys() ?? []) {
+        this.#ids.addLine(batch.ids?.[line] ?? eventIdAt(batch.transactionId, line));
+      }
+    }
+    this.#ids.separate(RS);
+  }
+
+  /** Properties without a column, and json columns: their exact text, which costs a scan here and only here. */
+  #addExact({ batch, kept }: SettledBatch, names: ReadonlySet<string>, texts: readonly string[]): void {
+    const lines = linesOf(batch.lines);
+    for (const line of kept ?? lines.keys()) {
+      const members = membersOf(lines[line]?.toString() ?? '');
+      this.#extras.addLine(batch.extras ? (extraOf(members, names) ?? '') : '');
+      for (const [at, name] of texts.entries()) this.#columns[at]?.addLine(rawOf(members, name));
+    }
+    this.#extras.separate(RS);
+    for (const at of texts.keys()) this.#columns[at]?.separate(RS);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function rawOf(members: readonly Member[], name: string): string {
+  const raw = members.find((member) => member.name === name)?.raw ?? '';
+  return raw === 'null' ? '' : raw;
+}
