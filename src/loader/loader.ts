@@ -104,10 +104,14 @@ export class Loader {
     let unit: Unit | null = null;
     try {
       for (unit = await next; unit; unit = await next) {
-        next = gatherer.next(gathering.signal);
+        const writing = this.#write(unit, signal);
+        next = gatherer.next(
+          gathering.signal,
+          writing.catch(() => {}),
+        );
         // Its failure is met at the await above, or below; not as an unhandled rejection in between.
         next.catch(() => {});
-        await this.#write(unit, signal);
+        await writing;
         await subscription.ack(unit.deliveries);
       }
     } finally {

@@ -16,11 +16,18 @@ export interface Unit {
 export interface GathererOptions {
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly clock: Clock;
-  readonly limits: { readonly unitEventsMax: number; readonly unitBytesMax: number; readonly unitDelayMs: number };
+  readonly limits: {
+    readonly unitEventsMax: number;
+    readonly unitBytesMax: number;
+    readonly unitDelayMs: number;
+    readonly receiveIntervalMs: number;
+  };
 }
 
 /** Messages asked for at once: enough for a unit of single events in a few turns, few enough to decode without a pause. */
 const MESSAGES_MAX = 5_000;
+/** Bytes in one answer that tell of more waiting: a quarter of what a reader of the log takes at once. */
+const BACKLOG_BYTES = 256 * 1024;
 
 /** Gathers deliveries into units, in the order of delivery. What does not fit a unit opens the next. */
 export class Gatherer {
@@ -39,13 +46,14 @@ export class Gatherer {
   }
 
   /**
-   * The next unit: complete when it is full, or when its first delivery has waited `unitDelayMs`. Null when the signal
-   * aborts before anything came.
+   * The next unit: complete when it is full, or when its first delivery has waited `unitDelayMs` and `busy`, the writing
+   * of the unit before, has ended: a store that cannot keep up is given fewer and larger units, not more of them. Null
+   * when the signal aborts before anything came.
    * @throws AzudError `not-connected`, `log-damaged`
    */
-  async next(signal: AbortSignal): Promise<Unit | null> {
+  async next(signal: AbortSignal, busy: Promise<unknown> = Promise.resolve()): Promise<Unit | null> {
     const { clock, limits } = this.#options;
-    const unit = new UnitBuilder(limits);
+    const unit = new UnitBuilder(this.#options);
     this.#carry = unit.fill(this.#carry);
     while (unit.deliveries.length === 0) {
       if (signal.aborted) return null;
@@ -55,40 +63,38 @@ export class Gatherer {
     const end = () => deadline.abort();
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
-    void clock.sleep(limits.unitDelayMs, deadline.signal).then(end);
+    void Promise.all([clock.sleep(limits.unitDelayMs, deadline.signal), busy]).then(end);
     try {
       while (!unit.full && !deadline.signal.aborted) await this.#receive(unit, deadline.signal);
     } finally {
       signal.removeEventListener('abort', end);
       end();
     }
-    return { deliveries: unit.deliveries, batches: unit.deliveries.map((delivery) => this.#toBatch(delivery)) };
+    return { deliveries: unit.deliveries, batches: unit.batches };
   }
 
+  /** One look at the broker. When little was waiting the next look waits too: each costs the same, whatever it finds. */
   async #receive(unit: UnitBuilder, signal: AbortSignal): Promise<void> {
-    const deliveries = await this.#subscription.receive({
-      messagesMax: MESSAGES_MAX,
-      bytesMax: unit.bytesLeft,
-      signal,
-    });
+    const { clock, limits } = this.#options;
+    const { bytesLeft } = unit;
+    const deliveries = await this.#subscription.receive({ messagesMax: MESSAGES_MAX, bytesMax: bytesLeft, signal });
     this.#carry = unit.fill(deliveries);
-  }
-
-  #toBatch({ message, position }: Delivery): UnitBatch {
-    const batch = decodeBatch(message);
-    const dead = this.#options.datasets.has(batch.dataset) ? new Map() : deadLines(batch.count, notDeclared(message));
-    return { batch, position, dead };
+    const backlog = deliveries.length === MESSAGES_MAX || bytesLeft - unit.bytesLeft >= BACKLOG_BYTES;
+    if (!backlog && !unit.full) await clock.sleep(limits.receiveIntervalMs, signal);
   }
 }
 
 class UnitBuilder {
   readonly deliveries: Delivery[] = [];
+  readonly batches: UnitBatch[] = [];
+  readonly #datasets: GathererOptions['datasets'];
   readonly #limits: GathererOptions['limits'];
   #events = 0;
   #bytes = 0;
   #overflowed = false;
 
-  constructor(limits: GathererOptions['limits']) {
+  constructor({ datasets, limits }: GathererOptions) {
+    this.#datasets = datasets;
     this.#limits = limits;
   }
 
@@ -111,12 +117,21 @@ class UnitBuilder {
         return deliveries.slice(index);
       }
       this.deliveries.push(delivery);
+      this.batches.push(this.#toBatch(delivery));
       this.#events += events;
       this.#bytes += payload.length;
     }
     return [];
   }
+
+  #toBatch({ message, position }: Delivery): UnitBatch {
+    const batch = decodeBatch(message);
+    const dead = this.#datasets.has(batch.dataset) ? NONE_DEAD : deadLines(batch.count, notDeclared(message));
+    return { batch, position, dead };
+  }
 }
+
+const NONE_DEAD: ReadonlyMap<number, DeadReason> = new Map();
 
 /** Every line of a batch, dead for one reason. */
 export function deadLines(count: number, reason: DeadReason): ReadonlyMap<number, DeadReason> {
