@@ -44,10 +44,16 @@ export function encodeBatch(batch: Batch): Message {
   };
 }
 
+/** The header of every plain single event over HTTP, which is most of what is decoded one by one. */
+const SINGLE_EVENT: Header = { v: 1, src: 'http', n: 1 };
+const SINGLE_EVENT_BYTES = Buffer.from(`${JSON.stringify(SINGLE_EVENT)}\n`);
+
 /** @throws AzudError `log-damaged` when the payload is not one of ours: its checksum held, so the writer was wrong. */
 export function decodeBatch(message: Message): Batch {
-  const end = message.payload.indexOf(0x0a);
-  const header = parseHeader(message, end);
+  const { payload } = message;
+  const single = SINGLE_EVENT_BYTES.compare(payload, 0, Math.min(SINGLE_EVENT_BYTES.length, payload.length)) === 0;
+  const end = single ? SINGLE_EVENT_BYTES.length - 1 : payload.indexOf(0x0a);
+  const header = single ? SINGLE_EVENT : parseHeader(message, end);
   return {
     id: message.id,
     dataset: message.dataset,
@@ -55,15 +61,17 @@ export function decodeBatch(message: Message): Batch {
     receivedAt: message.time,
     source: header.src,
     count: header.n,
-    lines: message.payload.subarray(end + 1),
+    lines: payload.subarray(end + 1),
     ids: header.ids ?? null,
     rows: header.rows ?? null,
     extras: header.x ?? false,
-    rejects: (header.rejects ?? []).map((reject) => ({ ...reject, original: Buffer.from(reject.original, 'base64') })),
+    rejects: header.rejects?.map((reject) => ({ ...reject, original: Buffer.from(reject.original, 'base64') })) ?? NONE,
     replays: header.replays ?? null,
-    discards: header.discards ?? [],
+    discards: header.discards ?? NONE,
   };
 }
+
+const NONE: readonly never[] = Object.freeze([]);
 
 function parseHeader(message: Message, end: number): Header {
   try {

@@ -37,17 +37,25 @@ export class Meter {
     const { clock, metrics } = this.#options;
     let oldest = Number.POSITIVE_INFINITY;
     const progress = new Map(this.#progress.map((position) => [position.stream, position]));
+    const totals = new Map<string, { stored: number; duplicate: number }>();
     for (const { written, counts } of batches) {
       if (written.position) progress.set(written.position.stream, written.position);
       if (counts === null) continue;
-      const dataset = written.batch.dataset;
+      const { dataset, receivedAt, replays } = written.batch;
       // A replayed event waited for a person, not for the flow.
-      if (!written.batch.replays) oldest = Math.min(oldest, written.batch.receivedAt);
-      if (counts.stored > 0) metrics.counter('azud_stored_total', { dataset }).inc(counts.stored);
-      if (counts.duplicate > 0) metrics.counter('azud_duplicate_total', { dataset }).inc(counts.duplicate);
+      if (!replays) oldest = Math.min(oldest, receivedAt);
+      const total = totals.get(dataset) ?? { stored: 0, duplicate: 0 };
+      totals.set(dataset, total);
+      total.stored += counts.stored;
+      total.duplicate += counts.duplicate;
+      if (counts.dead <= 0) continue;
       for (const [reason, count] of deadByReason(written)) {
         metrics.counter('azud_dead_letter_messages_total', { dataset, reason }).inc(count);
       }
+    }
+    for (const [dataset, { stored, duplicate }] of totals) {
+      if (stored > 0) metrics.counter('azud_stored_total', { dataset }).inc(stored);
+      if (duplicate > 0) metrics.counter('azud_duplicate_total', { dataset }).inc(duplicate);
     }
     this.reached([...progress.values()]);
     if (oldest !== Number.POSITIVE_INFINITY) {

@@ -20,6 +20,7 @@ export interface GathererOptions {
     readonly unitEventsMax: number;
     readonly unitBytesMax: number;
     readonly unitDelayMs: number;
+    readonly unitIntervalMs: number;
     readonly receiveIntervalMs: number;
   };
 }
@@ -34,6 +35,7 @@ export class Gatherer {
   readonly #subscription: Pick<Subscription, 'receive'>;
   readonly #options: GathererOptions;
   #carry: readonly Delivery[] = [];
+  #completedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(subscription: Pick<Subscription, 'receive'>, options: GathererOptions) {
     this.#subscription = subscription;
@@ -46,9 +48,9 @@ export class Gatherer {
   }
 
   /**
-   * The next unit: complete when it is full, or when its first delivery has waited `unitDelayMs` and `busy`, the writing
-   * of the unit before, has ended: a store that cannot keep up is given fewer and larger units, not more of them. Null
-   * when the signal aborts before anything came.
+   * The next unit: complete when it is full; else when its first delivery has waited `unitDelayMs`, `unitIntervalMs` has
+   * passed since the unit before, and `busy`, the writing of that one, has ended. What comes seldom is stored soon, and a
+   * store with much to do is given larger units, not more of them. Null when the signal aborts before anything came.
    * @throws AzudError `not-connected`, `log-damaged`
    */
   async next(signal: AbortSignal, busy: Promise<unknown> = Promise.resolve()): Promise<Unit | null> {
@@ -63,13 +65,16 @@ export class Gatherer {
     const end = () => deadline.abort();
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
-    void Promise.all([clock.sleep(limits.unitDelayMs, deadline.signal), busy]).then(end);
+    const sinceMs = clock.monotonic() - this.#completedAtMs;
+    const delayMs = Math.max(limits.unitDelayMs, limits.unitIntervalMs - sinceMs);
+    void Promise.all([clock.sleep(delayMs, deadline.signal), busy]).then(end);
     try {
       while (!unit.full && !deadline.signal.aborted) await this.#receive(unit, deadline.signal);
     } finally {
       signal.removeEventListener('abort', end);
       end();
     }
+    this.#completedAtMs = clock.monotonic();
     return { deliveries: unit.deliveries, batches: unit.batches };
   }
 

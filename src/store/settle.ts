@@ -95,6 +95,8 @@ export function settle(unit: WriteUnit, known: Known): Settled {
   return new Settling(known).run(unit);
 }
 
+type Tally = { -readonly [Name in keyof Counts]: Counts[Name] };
+
 type LineFate = 'stored' | 'duplicate' | 'dead' | 'nothing';
 
 class Settling {
@@ -105,7 +107,7 @@ class Settling {
   readonly #gone: string[] = [];
   readonly #changed = new Map<string, DeadReason>();
   readonly #discarded = new Map<string, string>();
-  readonly #counts = new Map<string, Counts>();
+  readonly #counts = new Map<string, Tally>();
   readonly #positions = new Map<string, number>();
   readonly #batchIds = new Set<string>();
 
@@ -120,10 +122,7 @@ class Settling {
       if (this.#covers(entry)) return null;
       const settled = this.#batch(entry);
       batches.push(settled);
-      this.#counts.set(
-        entry.batch.dataset,
-        addCounts(this.#counts.get(entry.batch.dataset) ?? NO_COUNTS, settled.counts),
-      );
+      this.#count(settled);
       return settled.counts;
     });
     return {
@@ -138,6 +137,15 @@ class Settling {
       progress: [...this.#positions].map(([stream, offset]) => ({ stream, offset })),
       batchIds: [...this.#batchIds],
     };
+  }
+
+  #count({ batch, counts }: SettledBatch): void {
+    const tally = this.#counts.get(batch.dataset) ?? { ...NO_COUNTS };
+    this.#counts.set(batch.dataset, tally);
+    tally.accepted += counts.accepted;
+    tally.stored += counts.stored;
+    tally.duplicate += counts.duplicate;
+    tally.dead += counts.dead;
   }
 
   /** A batch may also stand twice in one unit. */

@@ -31,6 +31,7 @@ export const HASTY: LoaderLimits = {
   unitEventsMax: 50,
   unitBytesMax: 64 * 1024,
   unitDelayMs: 1,
+  unitIntervalMs: 1,
   receiveIntervalMs: 1,
   retryFirstMs: 1,
   retryMaxMs: 2,

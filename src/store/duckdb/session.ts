@@ -73,7 +73,8 @@ export class Session {
   async run(sql: string, parameters: readonly Parameter[] = []): Promise<DuckDBValue[][]> {
     const statement = await this.connection.prepare(sql);
     try {
-      return await execute(statement, parameters);
+      bind(statement, parameters);
+      return (await statement.runAndReadAll()).getRows();
     } finally {
       statement.destroySync();
     }
@@ -85,7 +86,8 @@ export class Session {
     const statement = known ?? (await this.connection.prepare(sql));
     if (!known) this.#planned.set(sql, statement);
     try {
-      await execute(statement, parameters);
+      bind(statement, parameters);
+      await statement.run();
     } finally {
       // A unit is megabytes: they must not stay bound until the next one.
       statement.clearBindings();
@@ -112,10 +114,9 @@ export class Session {
   }
 }
 
-async function execute(statement: DuckDBPreparedStatement, parameters: readonly Parameter[]): Promise<DuckDBValue[][]> {
+function bind(statement: DuckDBPreparedStatement, parameters: readonly Parameter[]): void {
   for (const [at, value] of parameters.entries()) {
     if (typeof value === 'string') statement.bindVarchar(at + 1, value);
     else statement.bindBlob(at + 1, value);
   }
-  return (await statement.runAndReadAll()).getRows();
 }
