@@ -4,8 +4,8 @@ import type { Place, SegmentFolder } from './folder.ts';
 import type { Group } from './group.ts';
 import { isOfTransaction, uuidBytes } from './record.ts';
 
-/** Transactions remembered, newest first: some seconds at full rate, which is how long an event waits for the store. */
-const RECENT_MAX = 50_000;
+/** Records remembered: some seconds at full rate, which is how long an event waits for the store. */
+const RECENT_MAX = 65_536;
 /** How far the time of a record may lie from that of its transaction: first the usual, then the worst request. */
 const SLACKS_MS = [1_000, 30_000] as const;
 
@@ -15,26 +15,28 @@ const SLACKS_MS = [1_000, 30_000] as const;
  */
 export class Finder {
   readonly #folder: SegmentFolder;
-  /** Offsets by transaction, complete for every offset from `#since` on. */
-  readonly #recent = new Map<string, number[]>();
+  /**
+   * The end of the transaction's id of each record remembered, at its offset modulo the size. A map of ids would be kept
+   * alive for seconds, and cost the collector more than all else in intake.
+   */
+  readonly #tails = new Uint32Array(RECENT_MAX);
+  /** Offsets from here up to `#next` are remembered. */
   #since: number;
+  #next: number;
 
   constructor(folder: SegmentFolder) {
     this.#folder = folder;
     this.#since = folder.end.current.offset + 1;
+    this.#next = this.#since;
   }
 
+  /** Groups come in order, without a gap. */
   note({ first, messages }: Group): void {
-    messages.forEach(({ transactionId }, n) => {
-      const offsets = this.#recent.get(transactionId);
-      if (offsets) offsets.push(first + n);
-      else this.#recent.set(transactionId, [first + n]);
-    });
-    for (const [transactionId, offsets] of this.#recent) {
-      if (this.#recent.size <= RECENT_MAX) break;
-      this.#recent.delete(transactionId);
-      this.#since = Math.max(this.#since, (offsets.at(-1) ?? 0) + 1);
+    for (const [n, { transactionId }] of messages.entries()) {
+      this.#tails[(first + n) % RECENT_MAX] = tailOf(transactionId);
     }
+    this.#next = first + messages.length;
+    this.#since = Math.max(this.#since, this.#next - RECENT_MAX);
   }
 
   /** @param acked what lies after it may not be in the store yet */
@@ -42,18 +44,28 @@ export class Finder {
     const id = uuidBytes(transactionId);
     if (id === null) return [];
     const since = this.#since;
-    const recent = await this.#places(this.#recent.get(transactionId) ?? []);
-    const older = (await this.#byTime(transactionId, id)) ?? (await this.#between(id, acked + 1, since));
+    const recent = await this.#places(this.#recent(transactionId), id);
+    const time = uuidTimeMs(transactionId);
+    // Made at one time, published at one time; a keyed transaction may come again at any.
+    if (time !== null && recent.length > 0) return recent;
+    const older = (await this.#byTime(time, id)) ?? (await this.#between(id, acked + 1, since));
     const places = new Map([...older, ...recent].map((place) => [place.offset, place]));
     return [...places.values()].sort((a, b) => a.offset - b.offset);
   }
 
+  /** Offsets of records remembered that may be of the transaction. */
+  #recent(transactionId: string): number[] {
+    const tail = tailOf(transactionId);
+    const offsets: number[] = [];
+    for (let offset = this.#since; offset < this.#next; offset += 1) {
+      if (this.#tails[offset % RECENT_MAX] === tail) offsets.push(offset);
+    }
+    return offsets;
+  }
+
   /** Null when the id has no time, or nothing lies there. */
-  async #byTime(transactionId: string, id: Buffer): Promise<readonly Place[] | null> {
-    const time = uuidTimeMs(transactionId);
+  async #byTime(time: number | null, id: Buffer): Promise<readonly Place[] | null> {
     if (time === null) return null;
-    // Made at one time, published at one time; a keyed transaction may come again at any.
-    if (this.#recent.has(transactionId)) return [];
     for (const slack of SLACKS_MS) {
       const places = await this.#window(id, time - slack, time + slack);
       if (places.length > 0) return places;
@@ -98,18 +110,24 @@ export class Finder {
     return places;
   }
 
-  async #places(offsets: readonly number[]): Promise<Place[]> {
+  /** Of the records at these offsets, those of the transaction. */
+  async #places(offsets: readonly number[], id: Buffer): Promise<Place[]> {
     const places: Place[] = [];
     for (const wanted of offsets) {
       const segment = await this.#folder.segmentOf(wanted);
       const entry = (await this.#folder.index(segment)).at(wanted);
-      await this.#folder.scan(segment, entry, ({ byte, offset }) => {
-        if (offset === wanted) places.push({ segment, byte, offset });
+      await this.#folder.scan(segment, entry, ({ buffer, at, byte, offset }) => {
+        if (offset === wanted && isOfTransaction(buffer, at, id)) places.push({ segment, byte, offset });
         return offset < wanted;
       });
     }
     return places;
   }
+}
+
+/** The last 32 bits of a UUID: random in every version that Azud makes. */
+function tailOf(transactionId: string): number {
+  return Number.parseInt(transactionId.slice(28), 16);
 }
 
 interface Range {
