@@ -20,8 +20,24 @@ interface Header {
 /** The original bytes may be anything, so they travel in base64. */
 type EncodedReject = Omit<Reject, 'original'> & { readonly original: string };
 
-export function encodeBatch(batch: Batch): Message {
-  const header: Header = {
+/** A batch whose lines may lie in pieces, which encoding joins. */
+export type BatchParts = Omit<Batch, 'lines'> & { readonly lines: Buffer | readonly Buffer[] };
+
+export function encodeBatch(batch: BatchParts): Message {
+  const { lines } = batch;
+  const header = isSingleEvent(batch) ? SINGLE_EVENT_BYTES : Buffer.from(`${JSON.stringify(headerOf(batch))}\n`);
+  return {
+    id: batch.id,
+    dataset: batch.dataset,
+    transactionId: batch.transactionId,
+    events: acceptedCount(batch),
+    time: batch.receivedAt,
+    payload: Buffer.concat(Buffer.isBuffer(lines) ? [header, lines] : [header, ...lines]),
+  };
+}
+
+function headerOf(batch: BatchParts): Header {
+  return {
     v: 1,
     src: batch.source,
     n: batch.count,
@@ -34,19 +50,16 @@ export function encodeBatch(batch: Batch): Message {
     ...(batch.replays && { replays: batch.replays }),
     ...(batch.discards.length > 0 && { discards: batch.discards }),
   };
-  return {
-    id: batch.id,
-    dataset: batch.dataset,
-    transactionId: batch.transactionId,
-    events: acceptedCount(batch),
-    time: batch.receivedAt,
-    payload: Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), batch.lines]),
-  };
 }
 
-/** The header of every plain single event over HTTP, which is most of what is decoded one by one. */
+/** The header of every plain single event over HTTP, which is most of what is encoded and decoded one by one. */
 const SINGLE_EVENT: Header = { v: 1, src: 'http', n: 1 };
 const SINGLE_EVENT_BYTES = Buffer.from(`${JSON.stringify(SINGLE_EVENT)}\n`);
+
+function isSingleEvent({ count, source, ids, rows, extras, rejects, replays, discards }: BatchParts): boolean {
+  const plain = ids === null && rows === null && replays === null && !extras;
+  return plain && count === 1 && source === 'http' && rejects.length === 0 && discards.length === 0;
+}
 
 /** @throws AzudError `log-damaged` when the payload is not one of ours: its checksum held, so the writer was wrong. */
 export function decodeBatch(message: Message): Batch {

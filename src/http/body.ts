@@ -25,8 +25,8 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
       else if (more === null) more = [first, chunk];
       else more.push(chunk);
     });
-    request.once('end', () => resolve(more ? Buffer.concat(more, bytes) : (first ?? EMPTY)));
-    request.once('error', () => reject(new AzudError('bad-request', 'the body ended before its end')));
+    request.on('end', () => resolve(more ? Buffer.concat(more, bytes) : (first ?? EMPTY)));
+    request.on('error', () => reject(new AzudError('bad-request', 'the body ended before its end')));
   });
 }
 

@@ -1,6 +1,6 @@
 import { AzudError, type RowError } from '../error/azud-error.ts';
-import type { Batch, Message } from '../event/batch.ts';
-import { encodeBatch } from '../event/codec.ts';
+import type { Message } from '../event/batch.ts';
+import { type BatchParts, encodeBatch } from '../event/codec.ts';
 import { deadLetterId, keyedEventId, keyedTransactionId, uuidV7 } from '../event/ids.ts';
 import { codeOf, type Validator } from '../event/validator.ts';
 import type { INTAKE_LIMITS } from '../limits.ts';
@@ -128,7 +128,7 @@ export class Draft {
     return lines;
   }
 
-  #batch(dataset: string, lines: Lines): Batch {
+  #batch(dataset: string, lines: Lines): BatchParts {
     return {
       id: uuidV7(this.#options.now),
       dataset,
@@ -136,7 +136,7 @@ export class Draft {
       receivedAt: this.#options.now,
       source: 'http',
       count: lines.count,
-      lines: lines.toBuffer(),
+      lines: lines.pieces(),
       ids: lines.ids,
       rows: lines.rows,
       extras: lines.extras,

@@ -73,7 +73,9 @@ export class Intake {
     const idempotencyKey = readIdempotencyKey(request.headers);
     const { dataset, strict } = request;
     if (dataset !== null && !this.#validators.has(dataset)) throw unknownDataset(dataset);
-    const body = await this.#readBody(request);
+    const wire = this.#wireBody(request);
+    const encoding = request.headers['content-encoding'];
+    const body = plainBody(encoding === undefined ? wire : await decodeBody(wire, encoding, this.#limits));
     const now = this.#options.clock.now();
     const draft = new Draft({ dataset, idempotencyKey, strict, now, limits: this.#limits });
     this.#read(form, body, { request, draft });
@@ -84,17 +86,13 @@ export class Intake {
     return result;
   }
 
-  async #readBody({ body, headers }: IntakeRequest): Promise<Buffer> {
+  #wireBody({ body }: IntakeRequest): Buffer {
     const { bodyBytesMax } = this.#limits;
     if (body.length > bodyBytesMax) {
       throw new AzudError('too-large', `the body has ${body.length} bytes, at most ${bodyBytesMax} are taken`);
     }
     if (body.length === 0) throw new AzudError('empty-body', 'the body is empty');
-    const decoded = withoutBom(await decodeBody(body, headers['content-encoding'], this.#limits));
-    if (skipSpace(decoded, 0, decoded.length) === decoded.length) {
-      throw new AzudError('empty-body', 'the body holds only white space');
-    }
-    return decoded;
+    return body;
   }
 
   #read(form: Form, body: Buffer, { request, draft }: { request: IntakeRequest; draft: Draft }): void {
@@ -116,6 +114,14 @@ export class Intake {
     if (!validator) throw unknownDataset(dataset);
     return validator;
   }
+}
+
+function plainBody(decoded: Buffer): Buffer {
+  const body = withoutBom(decoded);
+  if (skipSpace(body, 0, body.length) === body.length) {
+    throw new AzudError('empty-body', 'the body holds only white space');
+  }
+  return body;
 }
 
 function unknownDataset(dataset: string): AzudError {

@@ -58,11 +58,10 @@ export class Lines {
     this.#to = to;
   }
 
-  /** NDJSON: each line ended by one newline. */
-  toBuffer(): Buffer {
+  /** NDJSON in pieces: each line ended by one newline. */
+  pieces(): readonly Buffer[] {
     this.#endRun();
-    const [only] = this.#chunks;
-    return only && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
+    return this.#chunks;
   }
 
   #endRun(): void {

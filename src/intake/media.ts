@@ -42,6 +42,8 @@ export function isJson(type: string): boolean {
 /** One media type, in lower case, whose charset is UTF-8 if it names one. */
 export function mediaType(header: Headers[string]): string {
   if (header === undefined) throw new AzudError('unsupported-media-type', 'the Content-Type header is missing');
+  // What nearly every client says needs no parsing.
+  if (typeof header === 'string' && Object.hasOwn(FORMS, header)) return header;
   const parts = typeof header === 'string' ? MEDIA_TYPE.exec(header) : null;
   if (!parts) throw unsupported(String(header));
   for (const [, charset] of (parts[2] ?? '').matchAll(CHARSET)) {
