@@ -1,5 +1,6 @@
 /** What the supervisor forks: waits for its plan, runs it, does what it is told, and never outlives the supervisor. */
 import { asAzudError, isUnexpected } from '../http/problem.ts';
+import { nodeIo } from '../lib/node-io.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
 import { compose, type System } from './compose.ts';
@@ -28,6 +29,7 @@ async function start(plan: ProcessPlan): Promise<void> {
   exitOnUnexpected(log);
   try {
     system = await compose(plan, {
+      io: nodeIo,
       log,
       onStep: (step) => tell({ type: 'step', step }),
       onFatal: (error) => fail(error, log),

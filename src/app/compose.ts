@@ -1,4 +1,3 @@
-import { chmod, mkdir } from 'node:fs/promises';
 import type { Broker } from '../broker/broker.ts';
 import { openBroker } from '../broker/registry.ts';
 import { AzudError } from '../error/azud-error.ts';
@@ -11,11 +10,11 @@ import { routeTable } from '../http/routes/table.ts';
 import { HttpServer, type ListenAddress } from '../http/server.ts';
 import { Intake } from '../intake/intake.ts';
 import { systemClock } from '../lib/clock.ts';
-import { nodeIo } from '../lib/node-io.ts';
 import { HTTP_LIMITS } from '../limits.ts';
 import { compileEndpoints } from '../query/endpoint.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Analytics, openAnalytics } from './analytics.ts';
+import { prepareDataDir } from './data-dir.ts';
 import { HealthChecks } from './health.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
 import type { Role } from './roles.ts';
@@ -45,14 +44,13 @@ const ANALYTICS_SOCKET = 'analytics.sock';
  */
 export async function compose(plan: ProcessPlan, context: ComposeContext): Promise<System> {
   const { config } = plan;
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  await chmod(config.dataDir, 0o700);
+  await prepareDataDir(config.dataDir);
   const metrics = new Metrics();
   metrics.gauge('azud_build_info', { version: VERSION }).set(1);
   const broker = await openBroker(config.broker, {
     dataDir: config.dataDir,
     role: plan.door === 'internal' ? 'client' : 'owner',
-    io: nodeIo,
+    io: context.io,
     clock: systemClock,
     log: context.log,
     metrics,
@@ -94,6 +92,7 @@ class Process implements System {
     this.#health = new HealthChecks({
       plan,
       metrics,
+      io: context.io,
       broker: parts.broker,
       forwarder: this.#forwarder,
       active: () => this.#server.active,
@@ -202,7 +201,7 @@ class Process implements System {
       : null;
     const room = intake && {
       take: intake.take.bind(intake),
-      receipt: (id: string, asked: Parameters<HealthChecks['receipt']>[1]) => this.#health.receipt(id, asked),
+      settled: this.#health.settled.bind(this.#health),
     };
     return {
       intake() {

@@ -5,7 +5,7 @@ import { ANYONE, type Principal } from '../http/auth.ts';
 import type { Forwarder } from '../http/forward.ts';
 import type { Check, Durability, Readiness, SystemRoom } from '../http/rooms.ts';
 import { SNAPSHOT_PATH } from '../http/routes/internal.ts';
-import { nodeIo } from '../lib/node-io.ts';
+import type { Io } from '../lib/io.ts';
 import { LOG_LIMITS } from '../limits.ts';
 import { exposeMerged, type Metrics } from '../telemetry/metrics.ts';
 import { ProcessMetrics } from '../telemetry/process-metrics.ts';
@@ -15,6 +15,7 @@ import type { ProcessPlan } from './plan.ts';
 export interface HealthOptions {
   readonly plan: ProcessPlan;
   readonly metrics: Metrics;
+  readonly io: Pick<Io, 'space'>;
   readonly broker: Broker;
   /** To the analytics process, whose checks, instruments and receipts are asked for. */
   readonly forwarder: Forwarder | null;
@@ -94,13 +95,17 @@ export class HealthChecks implements SystemRoom {
 
   /** Without the other process: each tells of itself. */
   async #own(): Promise<Check[]> {
-    const { plan, analytics } = this.#options;
+    const { plan, analytics, broker, io } = this.#options;
+    const refusal = broker.refusal()?.message;
+    const takesIn = plan.roles.includes('intake');
     const checks: Check[] = [];
-    if (plan.roles.includes('intake')) checks.push({ name: 'broker', ok: true }, await diskCheck(plan.config.dataDir));
+    if (takesIn) checks.push(check('broker', refusal), await diskCheck(io, plan.config.dataDir));
     if (plan.roles.every((role) => role === 'intake')) return checks;
     const open = analytics();
-    checks.push(open ? { name: 'store', ok: true } : { name: 'store', ok: false, reason: this.step });
-    if (plan.roles.includes('loader')) checks.push(loaderCheck(open));
+    checks.push(check('store', open ? undefined : this.step));
+    // A broker that takes nothing in still gives what it has; one that is away gives nothing.
+    if (plan.roles.includes('loader'))
+      checks.push(check('loader', loaderReason(open) ?? (takesIn ? undefined : refusal)));
     return checks;
   }
 
@@ -125,16 +130,21 @@ export class HealthChecks implements SystemRoom {
   }
 }
 
-function loaderCheck(analytics: Analytics | null): Check {
-  if (!analytics) return { name: 'loader', ok: false, reason: 'waits for the store' };
-  const { state } = analytics;
-  if (state.name === 'running') return { name: 'loader', ok: true };
-  return { name: 'loader', ok: false, reason: 'reason' in state ? state.reason : state.name };
+/** @param reason why not, in words; undefined: all is well */
+function check(name: string, reason: string | undefined): Check {
+  return reason === undefined ? { name, ok: true } : { name, ok: false, reason };
 }
 
-async function diskCheck(folder: string): Promise<Check> {
-  const { freeBytes, totalBytes } = await nodeIo.space(folder);
+function loaderReason(analytics: Analytics | null): string | undefined {
+  if (!analytics) return 'waits for the store';
+  const { state } = analytics;
+  if (state.name === 'running') return undefined;
+  return 'reason' in state ? state.reason : state.name;
+}
+
+async function diskCheck(io: Pick<Io, 'space'>, folder: string): Promise<Check> {
+  const { freeBytes, totalBytes } = await io.space(folder);
   const used = 1 - freeBytes / totalBytes;
-  if (used < LOG_LIMITS.diskUsedRatioMax) return { name: 'disk', ok: true };
-  return { name: 'disk', ok: false, reason: `the disk of the data directory is ${(used * 100).toFixed(1)}% full` };
+  const full = used >= LOG_LIMITS.diskUsedRatioMax;
+  return check('disk', full ? `the disk of the data directory is ${(used * 100).toFixed(1)}% full` : undefined);
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { Io } from '../lib/io.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Role } from './roles.ts';
 
@@ -18,6 +19,8 @@ export interface ProcessPlan {
 }
 
 export interface ComposeContext {
+  /** The disk below the log. */
+  readonly io: Io;
   readonly log: Log;
   /** A step of starting or recovering, in words. */
   readonly onStep: (step: string) => void;

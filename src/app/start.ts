@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../lib/clock.ts';
+import type { Io } from '../lib/io.ts';
+import { nodeIo } from '../lib/node-io.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { compose } from './compose.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
@@ -61,7 +63,7 @@ async function startRoles(roles: readonly Role[], options: StartOptions, log: Lo
   const failed = Promise.withResolvers<never>();
   const stopped = Promise.withResolvers<void>();
   onAbort(signal, stopped.resolve);
-  const system = await compose(plan, contextOf(log, failed.reject));
+  const system = await compose(plan, contextOf({ io: nodeIo, log }, failed.reject));
   await Promise.race([system.ready, failed.promise, stopped.promise]);
   if (!signal.aborted) {
     banner({ config, url: system.url, promise: system.promise, say });
@@ -74,14 +76,15 @@ async function startRoles(roles: readonly Role[], options: StartOptions, log: Lo
 
 /** A whole Azud inside this process, for tests and for programs that embed it. */
 export async function startAzud(config: Config, options: StartAzudOptions = {}): Promise<RunningAzud> {
-  const { roles = ['all'], log = createLog(config.log.level), allowDestructive = false, onFatal } = options;
+  const { roles = ['all'], io = nodeIo, allowDestructive = false, onFatal } = options;
+  const log = options.log ?? createLog(config.log.level);
   const played = [...new Set(roles.flatMap(rolesOf))];
   refuseSplit(played, config);
   const failed = Promise.withResolvers<never>();
   // Nobody need wait for a failure; who wants to hear of it gives onFatal.
   failed.promise.catch((error: unknown) => onFatal?.(error));
   const plan = onePlan(config, { roles: played, title: 'all', allowDestructive });
-  const system = await compose(plan, contextOf(log, failed.reject));
+  const system = await compose(plan, contextOf({ io, log }, failed.reject));
   try {
     await Promise.race([system.ready, failed.promise]);
   } catch (error) {
@@ -95,6 +98,8 @@ export interface StartAzudOptions {
   /** `all` by default. */
   readonly roles?: readonly string[];
   readonly log?: Log;
+  /** The disk below the log; the real one by default. */
+  readonly io?: Io;
   readonly allowDestructive?: boolean;
   /** The store or the log can no longer be trusted; close, and start anew. */
   readonly onFatal?: (error: unknown) => void;
@@ -114,8 +119,8 @@ function onePlan(config: Config, persona: Persona): ProcessPlan {
   return { ...persona, config, door: 'public', forwards: false, port: config.server.port };
 }
 
-function contextOf(log: Log, onFatal: (error: Error) => void): ComposeContext {
-  return { log, onStep: (step) => log.info(step), onFatal };
+function contextOf({ io, log }: Pick<ComposeContext, 'io' | 'log'>, onFatal: (error: Error) => void): ComposeContext {
+  return { io, log, onStep: (step) => log.info(step), onFatal };
 }
 
 function onAbort(signal: AbortSignal, action: () => void): void {

@@ -123,6 +123,11 @@ export class Broker {
   }
 
   close(): Promise<void> {
+  /** Why a publish would be refused now, as far as this process knows; for /readyz. */
+  refusal(): AzudError | null {
+    return this.#driver.refusal?.() ?? null;
+  }
+
     this.#closing.abort();
     return this.#driver.close();
   }

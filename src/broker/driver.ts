@@ -25,6 +25,8 @@ export interface BrokerDriver {
   release(upTo: Progress): Promise<void>;
   /** How far subscribers have acked, where this process knows it without asking. */
   acked?(): Progress;
+  /** Why a publish would be refused now, where this process knows it without asking; null: nothing is known against it. */
+  refusal?(): AzudError | null;
   close(): Promise<void>;
 }
 

@@ -49,7 +49,7 @@ export class LogClient implements BrokerDriver {
   readonly capabilities = LOG_CAPABILITIES;
   readonly #options: LogClientOptions;
   readonly #path: string;
-  readonly #closing = new AbortController();
+  #closing = new AbortController();
   readonly #requests = new Map<number, Request>();
   #requestId = 0;
   #folder: SegmentFolder | null = null;
@@ -64,6 +64,8 @@ export class LogClient implements BrokerDriver {
 
   async open(): Promise<void> {
     const { clock, patienceMs = PATIENCE_MS } = this.#options;
+    // An open that failed may be tried again.
+    if (this.#closing.signal.aborted) this.#closing = new AbortController();
     const connected = new AbortController();
     this.#following = this.#follow(() => connected.abort());
     await clock.sleep(patienceMs, AbortSignal.any([connected.signal, this.#closing.signal]));
@@ -99,6 +101,10 @@ export class LogClient implements BrokerDriver {
   acked(): Progress {
     const stream = this.#folder?.epoch;
     return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
+  }
+
+  refusal(): AzudError | null {
+    return this.#connection ? null : ownerAway();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { isAzudError } from '../../error/azud-error.ts';
+import { type AzudError, isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Io } from '../../lib/io.ts';
@@ -145,6 +145,10 @@ export class LogOwner implements BrokerDriver {
   acked(): Progress {
     const stream = this.#opened?.folder.epoch;
     return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
+  }
+
+  refusal(): AzudError | null {
+    return this.#opened ? this.#opened.writer.refusal : notOpen();
   }
 
   markAcked(offset: number): void {
