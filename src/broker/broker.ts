@@ -122,12 +122,12 @@ export class Broker {
     return this.#driver.acked?.() ?? [];
   }
 
-  close(): Promise<void> {
   /** Why a publish would be refused now, as far as this process knows; for /readyz. */
   refusal(): AzudError | null {
     return this.#driver.refusal?.() ?? null;
   }
 
+  close(): Promise<void> {
     this.#closing.abort();
     return this.#driver.close();
   }
