@@ -4,6 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { Keeper } from '../loader/keeper.ts';
 import { Loader, type LoaderState } from '../loader/loader.ts';
 import { MemoryCache } from '../query/cache.ts';
+import { Commits } from '../query/commits.ts';
 import { Conservation } from '../query/conservation.ts';
 import { Datasets } from '../query/datasets.ts';
 import { DeadLetters } from '../query/dead-letters.ts';
@@ -39,12 +40,21 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
   const stopping = new AbortController();
-  const loader = new Loader({ broker, store, datasets: config.datasets, clock: systemClock, log, metrics });
+  const commits = new Commits(systemClock);
+  const loader = new Loader({
+    broker,
+    store,
+    datasets: config.datasets,
+    clock: systemClock,
+    log,
+    metrics,
+    onCommitted: (transactionId) => commits.tell(transactionId),
+  });
   const keeper = new Keeper({ broker, store, clock: systemClock, log });
   const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
   for (const each of work) each.catch(onFatal);
   return {
-    query: queryRoom({ ...options, store, key: await cursorKey(config.dataDir) }),
+    query: queryRoom({ ...options, store, commits, key: await cursorKey(config.dataDir) }),
     get state() {
       return loader.state;
     },
@@ -58,16 +68,17 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
 
 interface QueryParts extends AnalyticsOptions {
   readonly store: Store;
+  readonly commits: Commits;
   readonly key: Buffer;
 }
 
-function queryRoom({ plan, broker, store, key, log }: QueryParts): QueryRoom {
+function queryRoom({ plan, broker, store, commits, key, log }: QueryParts): QueryRoom {
   const { datasets, endpoints } = plan.config;
   return {
     rows: new RowsReader({ store, datasets, cursorKey: key }),
     datasets: new Datasets({ store, broker, datasets }),
     endpoints: new Endpoints({ endpoints: compileEndpoints(endpoints), store, cache: new MemoryCache(systemClock) }),
-    receipts: new Receipts({ store, broker }),
+    receipts: new Receipts({ store, broker, commits, clock: systemClock }),
     conservation: new Conservation({ store, broker, datasets }),
     deadLetters: new DeadLetters({ store, broker, datasets, clock: systemClock, cursorKey: key, log }),
   };

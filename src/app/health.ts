@@ -1,12 +1,13 @@
 import type { Broker } from '../broker/broker.ts';
 import { AzudError, messageOf } from '../error/azud-error.ts';
 import type { Receipt } from '../event/outcome.ts';
-import { ANYONE, type Principal } from '../http/auth.ts';
+import { ANYONE } from '../http/auth.ts';
 import type { Forwarder } from '../http/forward.ts';
 import type { Check, Durability, Readiness, SystemRoom } from '../http/rooms.ts';
-import { SNAPSHOT_PATH } from '../http/routes/internal.ts';
+import { SNAPSHOT_PATH, settledPath } from '../http/routes/internal.ts';
 import type { Io } from '../lib/io.ts';
 import { LOG_LIMITS } from '../limits.ts';
+import type { Patience } from '../query/receipts.ts';
 import { exposeMerged, type Metrics } from '../telemetry/metrics.ts';
 import { ProcessMetrics } from '../telemetry/process-metrics.ts';
 import type { Analytics } from './analytics.ts';
@@ -75,18 +76,16 @@ export class HealthChecks implements SystemRoom {
     return metrics.snapshot();
   }
 
-  /** @throws AzudError `transaction-not-found`, `unavailable` */
-  async receipt(
-    id: string,
-    { principal, signal }: { readonly principal: Principal; readonly signal: AbortSignal },
-  ): Promise<Receipt> {
+  /** See `IntakeRoom`. @throws AzudError `unavailable` */
+  async settled(id: string, patience: Patience): Promise<Receipt | null> {
     const { forwarder, analytics } = this.#options;
     const here = analytics();
-    if (here) return here.query.receipts.of(id, signal);
+    if (here) return here.query.receipts.settled(id, patience);
     if (!forwarder) throw new AzudError('unavailable', `the store is not open yet: ${this.step}`);
-    const { status, body } = await forwarder.fetch(`/v1/transactions/${id}`, { principal, signal });
-    if (status === 200) return JSON.parse(body.toString()) as Receipt;
-    throw new AzudError(status === 404 ? 'transaction-not-found' : 'unavailable', `no receipt of ${id} now`);
+    const { signal } = patience;
+    const { status, body } = await forwarder.fetch(settledPath(id, patience.ms), { principal: ANYONE, signal });
+    if (status === 200) return JSON.parse(body.toString()) as Receipt | null;
+    throw new AzudError('unavailable', `no receipt of ${id} now`);
   }
 
   close(): void {

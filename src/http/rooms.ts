@@ -5,9 +5,8 @@ import type { Conservation } from '../query/conservation.ts';
 import type { Datasets } from '../query/datasets.ts';
 import type { DeadLetters } from '../query/dead-letters.ts';
 import type { Endpoints } from '../query/endpoints.ts';
-import type { Receipts } from '../query/receipts.ts';
+import type { Patience, Receipts } from '../query/receipts.ts';
 import type { RowsReader } from '../query/rows.ts';
-import type { Principal } from './auth.ts';
 
 /** What handlers may call. A room may be elsewhere, or not open yet: asking for it then throws `unavailable`, saying so. */
 export interface Rooms {
@@ -19,8 +18,11 @@ export interface Rooms {
 
 export interface IntakeRoom {
   take(request: IntakeRequest): Promise<IntakeResult>;
-  /** What became of a transaction, wherever receipts live. @throws AzudError `transaction-not-found`, `unavailable` */
-  receipt(transactionId: string, asked: { principal: Principal; signal: AbortSignal }): Promise<Receipt>;
+  /**
+   * The receipt of what was just taken in, once nothing of it is queued, wherever receipts live; null when the time is
+   * over. @throws AzudError `unavailable`
+   */
+  settled(transactionId: string, patience: Patience): Promise<Receipt | null>;
 }
 
 export interface QueryRoom {

@@ -30,6 +30,8 @@ export interface LoaderOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly limits?: LoaderLimits;
+  /** Told of every batch's transaction once it is written. */
+  readonly onCommitted?: (transactionId: string) => void;
 }
 
 export type LoaderLimits = { readonly [Name in keyof typeof LOADER_LIMITS]: number };
@@ -140,6 +142,7 @@ export class Loader {
       committed = await commit(batches, this.#options);
     });
     this.#meter.committed(committed);
+    for (const { written } of committed) this.#options.onCommitted?.(written.batch.transactionId);
   }
 
   /**

@@ -8,6 +8,7 @@ import { uuidV7 } from '../event/ids.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Fields } from '../telemetry/log.ts';
 import { silentLog } from '../telemetry/log.ts';
+import { Commits } from './commits.ts';
 import { Conservation } from './conservation.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Receipts } from './receipts.ts';
@@ -56,7 +57,8 @@ async function die(rejects: Reject[], more = {}) {
 }
 
 const balanced = async () => assert.ok((await new Conservation(flow).report()).balanced);
-const receipt = async (id: string) => (await new Receipts(flow).of(id, ASKED.signal)).counts;
+const receipt = async (id: string) =>
+  (await new Receipts({ ...flow, commits: new Commits(systemClock), clock: systemClock }).of(id, ASKED.signal)).counts;
 const idsOf = async (query: string) =>
   (await letters.list(new URLSearchParams(query), ASKED.signal)).data.map(({ id }) => id);
 const rowsOf = (dataset = 'flights') => [...(flow.data.rows.get(dataset)?.values() ?? [])];

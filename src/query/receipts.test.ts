@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { batchOf, type Flow, openFlow, writeAll } from '../../test/support/flow.ts';
+import { systemClock } from '../lib/clock.ts';
+import { Commits } from './commits.ts';
 import { Conservation } from './conservation.ts';
 import { Datasets } from './datasets.ts';
 import { Receipts } from './receipts.ts';
@@ -9,9 +11,10 @@ const NEVER = new AbortController().signal;
 
 let flow: Flow;
 let receipts: Receipts;
+const commits = new Commits(systemClock);
 beforeEach(async () => {
   flow = await openFlow();
-  receipts = new Receipts(flow);
+  receipts = new Receipts({ ...flow, commits, clock: systemClock });
 });
 afterEach(() => flow.close());
 
@@ -24,6 +27,47 @@ const rejectOf = (row: number) => ({
   path: '/flight',
   original: Buffer.from('{}'),
   eventId: null,
+});
+
+describe('a receipt that is waited for', () => {
+  test('comes with the commit, without a look at the store before', async () => {
+    const batch = batchOf(flights(3));
+    await flow.publish(batch);
+    const waited = receipts.settled(batch.transactionId, { ms: 60_000, signal: NEVER });
+    await writeAll(flow);
+    commits.tell(batch.transactionId);
+    assert.equal((await waited)?.counts.stored, 3);
+  });
+
+  test('is read once for all who wait for the same', async () => {
+    const batch = batchOf(flights(1));
+    await flow.publish(batch);
+    let reads = 0;
+    const find = (id: string) => {
+      reads += 1;
+      return flow.broker.find(id);
+    };
+    const counted = new Receipts({ store: flow.store, broker: { find }, commits, clock: systemClock });
+    const waits = Array.from({ length: 20 }, () => counted.settled(batch.transactionId, { ms: 60_000, signal: NEVER }));
+    await writeAll(flow);
+    commits.tell(batch.transactionId);
+    for (const receipt of await Promise.all(waits)) assert.equal(receipt?.state, 'stored');
+    assert.equal(reads, 1);
+  });
+
+  test('is none when the time is over, also of a transaction that nobody knows yet', async () => {
+    const batch = batchOf(flights(1));
+    assert.equal(await receipts.settled(batch.transactionId, { ms: 1, signal: NEVER }), null);
+    await flow.publish(batch);
+    assert.equal(await receipts.settled(batch.transactionId, { ms: 1, signal: NEVER }), null);
+  });
+
+  test('of what was stored long ago needs no commit', async () => {
+    const batch = batchOf(flights(1));
+    await flow.publish(batch);
+    await writeAll(flow);
+    assert.equal((await receipts.settled(batch.transactionId, { ms: 5, signal: NEVER }))?.state, 'stored');
+  });
 });
 
 describe('a receipt', () => {

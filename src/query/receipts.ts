@@ -1,19 +1,33 @@
 import type { Located } from '../broker/driver.ts';
-import { AzudError } from '../error/azud-error.ts';
+import { AzudError, isAzudError } from '../error/azud-error.ts';
 import type { Batch, Message } from '../event/batch.ts';
 import { decodeBatch } from '../event/codec.ts';
 import { isUuid } from '../event/formats.ts';
 import { type Receipt, type ReceiptDeadLetter, receiptState } from '../event/outcome.ts';
+import type { Clock } from '../lib/clock.ts';
 import { QUERY_LIMITS } from '../limits.ts';
 import type { Value } from '../store/driver.ts';
 import { DEAD_LETTERS, type SystemTable, TRANSACTIONS } from '../store/tables.ts';
+import type { Commits } from './commits.ts';
 import { allRecords, type ReadStore } from './stream.ts';
 
 export interface ReceiptsOptions {
   readonly store: ReadStore;
   /** Answers none where the broker cannot find a transaction. */
   readonly broker: { find(transactionId: string): Promise<readonly Located[]> };
+  readonly commits: Pick<Commits, 'next'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
+
+/** A wait: for how long, ms, and the client's going away. */
+export interface Patience {
+  readonly ms: number;
+  readonly signal: AbortSignal;
+}
+
+/** A receipt is read this long after the last look even when no commit was told: the loader may be in another process. */
+const RECHECK_FIRST_MS = 500;
+const RECHECK_MAX_MS = 2_000;
 
 const DEAD_LETTERS_LISTED = 100;
 /** Batches of one transaction: a request makes a handful; replays and retries of it add some. */
@@ -24,6 +38,7 @@ type SystemRow = Readonly<Record<string, Value>>;
 /** Answers what became of a transaction. */
 export class Receipts {
   readonly #options: ReceiptsOptions;
+  readonly #reading = new Map<string, Promise<Receipt | null>>();
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
@@ -55,6 +70,44 @@ export class Receipts {
       counts,
       dead_letters: await this.#deadLetters(id, signal),
     };
+  }
+
+  /**
+   * The receipt once nothing of it is queued, or null when the time is over. It is first looked at after the next
+   * commit: whoever waits has only just been answered by the broker.
+   */
+  async settled(transactionId: string, { ms, signal }: Patience): Promise<Receipt | null> {
+    const { commits, clock } = this.#options;
+    const deadline = clock.monotonic() + ms;
+    for (let recheckMs = RECHECK_FIRST_MS; ; recheckMs = Math.min(RECHECK_MAX_MS, recheckMs * 2)) {
+      const leftMs = deadline - clock.monotonic();
+      await commits.next(transactionId, Math.min(recheckMs, leftMs), signal);
+      const receipt = await this.#shared(transactionId);
+      if (receipt && receipt.state !== 'queued') return receipt;
+      if (leftMs <= recheckMs || signal.aborted) return null;
+    }
+  }
+
+  /**
+   * One reading for all who wait: a hundred repeats of a request are woken by the same commit. One that began a moment
+   * before may miss what they wait for, never tell more than there is; they look again.
+   */
+  #shared(transactionId: string): Promise<Receipt | null> {
+    const reading =
+      this.#reading.get(transactionId) ??
+      this.#ofOrNull(transactionId).finally(() => this.#reading.delete(transactionId));
+    this.#reading.set(transactionId, reading);
+    return reading;
+  }
+
+  async #ofOrNull(transactionId: string): Promise<Receipt | null> {
+    try {
+      return await this.of(transactionId, AbortSignal.timeout(QUERY_LIMITS.timeoutMs));
+    } catch (error) {
+      // The log is read with a delay: what was taken in this moment may not be found yet.
+      if (isAzudError(error, 'transaction-not-found')) return null;
+      throw error;
+    }
   }
 
   async #deadLetters(id: string, signal: AbortSignal): Promise<readonly ReceiptDeadLetter[]> {

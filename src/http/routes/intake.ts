@@ -14,9 +14,12 @@ import { inHeader, inPath, inQuery, json, named, text } from './shapes.ts';
 import { invalid, readWaitMs, WAIT_NAMES, WAIT_PARAMETERS } from './wait.ts';
 
 const PARAMETERS: ReadonlySet<string> = new Set(['strict', ...WAIT_NAMES]);
-/** A receipt is asked for again after this long, each time later: most events are stored within a unit's delay. */
-const POLL_FIRST_MS = 5;
-const POLL_MAX_MS = 50;
+/** One question to analytics waits no longer than this, ms: well below the time after which it counts as hung. */
+const WAIT_PART_MS = 20_000;
+/** Beyond the time given to it, for the way there and back, ms. */
+const GRACE_MS = 250;
+/** While analytics is away it is asked this often, ms. */
+const RETRY_MS = 250;
 
 const ERRORS: readonly ErrorCode[] = [
   'empty-body',
@@ -164,31 +167,31 @@ function optionsOf(request: RouteRequest): TakeOptions {
   return { strict: strict === 'true', waitMs: readWaitMs(given) };
 }
 
-interface Waiting {
-  readonly request: RouteRequest;
-  readonly intake: IntakeRoom;
-}
-
-/** The receipt once nothing of it is queued, or null when the time is over. Nothing is lost by that: the events are safe. */
+/**
+ * The receipt once nothing of it is queued, or null when the time is over. Nothing is lost by that, nor while analytics
+ * is away: the events are safe, and the caller is only told to ask later.
+ */
 async function settled({ transactionId }: IntakeResult, waitMs: number, wait: Waiting): Promise<Receipt | null> {
   const { signal } = wait.request;
   const deadline = systemClock.monotonic() + waitMs;
-  for (let pauseMs = POLL_FIRST_MS; ; pauseMs = Math.min(POLL_MAX_MS, pauseMs * 2)) {
-    const receipt = await receiptOrNull(transactionId, wait);
-    if (receipt && receipt.state !== 'queued') return receipt;
-    if (systemClock.monotonic() + pauseMs >= deadline || signal.aborted) return null;
-    await systemClock.sleep(pauseMs, signal);
+  for (;;) {
+    const ms = Math.ceil(Math.min(deadline - systemClock.monotonic(), WAIT_PART_MS));
+    if (ms <= 0 || signal.aborted) return null;
+    // A hung process takes longer to notice than the caller may want to wait.
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ms + GRACE_MS)]);
+    try {
+      const receipt = await wait.intake.settled(transactionId, { ms, signal: limit });
+      if (receipt) return receipt;
+    } catch (error) {
+      if (!isAzudError(error, 'unavailable') && !limit.aborted) throw error;
+      await systemClock.sleep(Math.min(ms, RETRY_MS), signal);
+    }
   }
 }
 
-async function receiptOrNull(transactionId: string, { request, intake }: Waiting): Promise<Receipt | null> {
-  try {
-    return await intake.receipt(transactionId, request);
-  } catch (error) {
-    // Not there yet, or analytics is away: the caller's events are safe, so it is only told to ask later.
-    if (isAzudError(error, 'transaction-not-found') || isAzudError(error, 'unavailable')) return null;
-    throw error;
-  }
+interface Waiting {
+  readonly request: RouteRequest;
+  readonly intake: IntakeRoom;
 }
 
 /** The hot answer, built by hand: nothing in it needs escaping. */

@@ -4,6 +4,11 @@ import type { Route } from './route.ts';
 
 export const SNAPSHOT_PATH = '/internal/metrics';
 
+/** Waits up to `ms` for a transaction to be settled. */
+export function settledPath(transactionId: string, ms: number): string {
+  return `/internal/settled/${transactionId}?ms=${Math.ceil(ms)}`;
+}
+
 const ROUTE = {
   method: 'GET',
   home: 'any',
@@ -34,5 +39,15 @@ export const INTERNAL_ROUTES: readonly Route[] = [
     path: SNAPSHOT_PATH,
     summary: 'The instruments of this process, to be merged',
     handler: async (_request, { system }) => jsonAnswer(200, await system.snapshot()),
+  },
+  {
+    ...ROUTE,
+    id: 'settled',
+    path: '/internal/settled/{transaction_id}',
+    summary: 'The receipt once nothing is queued, null when the time is over',
+    async handler({ params, query, signal }, rooms) {
+      const patience = { ms: Number(query.get('ms')), signal };
+      return jsonAnswer(200, await rooms.query().receipts.settled(params.transaction_id ?? '', patience));
+    },
   },
 ];

@@ -1,0 +1,26 @@
+import type { Clock } from '../lib/clock.ts';
+
+/** Tells who waits for a transaction that something of it was written, so that nobody has to ask the store again and again. */
+export class Commits {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, Set<AbortController>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Something of the transaction is in the store. */
+  tell(transactionId: string): void {
+    for (const waiter of this.#waiting.get(transactionId) ?? []) waiter.abort();
+  }
+
+  /** Resolves at the next `tell` of the transaction, after `ms`, or when the signal aborts, whichever is first. */
+  async next(transactionId: string, ms: number, signal: AbortSignal): Promise<void> {
+    const told = new AbortController();
+    const waiters = this.#waiting.get(transactionId) ?? new Set();
+    this.#waiting.set(transactionId, waiters.add(told));
+    await this.#clock.sleep(ms, AbortSignal.any([told.signal, signal]));
+    waiters.delete(told);
+    if (waiters.size === 0) this.#waiting.delete(transactionId);
+  }
+}
