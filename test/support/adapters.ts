@@ -1,3 +1,5 @@
+import { whyNoMount } from './disk.ts';
+
 /**
  * The adapters whose tests need something that a machine may lack. `npm test` runs the tests of those it finds and names
  * the others; `AZUD_TEST_REQUIRE=all` (or a list of names) makes a missing one a failure, so that green never means "not run".
@@ -11,6 +13,8 @@ export interface Adapter {
   missing(): Promise<string | null>;
   /** What would make them run. */
   readonly remedy: string;
+  /** The test that shows the same on every machine, by other means; then `all` does not ask for this one. */
+  readonly elsewhere?: string;
 }
 
 export const ADAPTERS: readonly Adapter[] = [
@@ -19,6 +23,13 @@ export const ADAPTERS: readonly Adapter[] = [
     folder: 'src/store/duckdb/',
     missing: () => missingPackage('@duckdb/node-api'),
     remedy: 'run npm ci on a platform that DuckDB is built for',
+  },
+  {
+    name: 'mount',
+    folder: 'test/fault/mount/',
+    missing: async () => whyNoMount(),
+    remedy: 'run as root, or where user namespaces are allowed',
+    elsewhere: 'test/fault/full-disk.test.ts',
   },
 ];
 
@@ -34,7 +45,7 @@ async function missingPackage(name: string): Promise<string | null> {
 /** What `AZUD_TEST_REQUIRE` asks for. @throws Error when it names an adapter that does not exist */
 export function requiredAdapters(value: string | undefined): ReadonlySet<string> {
   const names = (value ?? '').split(',').filter((name) => name !== '');
-  if (names.includes('all')) return new Set(ADAPTERS.map((adapter) => adapter.name));
+  if (names.includes('all')) return new Set(ADAPTERS.filter(({ elsewhere }) => !elsewhere).map(({ name }) => name));
   const unknown = names.find((name) => !ADAPTERS.some((adapter) => adapter.name === name));
   if (unknown === undefined) return new Set(names);
   throw new Error(`AZUD_TEST_REQUIRE names ${unknown}; there are ${ADAPTERS.map(({ name }) => name).join(', ')}`);

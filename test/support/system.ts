@@ -22,6 +22,8 @@ export interface SystemOptions {
   /** `--role` flags; all roles without. */
   readonly roles?: readonly string[];
   readonly flags?: readonly string[];
+  /** A command that runs the command behind it in its own process: `prlimit …`, `unshare …`. */
+  readonly launcher?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -90,15 +92,17 @@ export class System {
 
   /** Starts the process without waiting for anything, for systems that are meant to fail. */
   async spawn(): Promise<ChildProcess> {
-    const { config, files = {}, roles = [], flags = [], env = {} } = this.#options;
+    const { config, files = {}, roles = [], flags = [], launcher = [], env = {} } = this.#options;
     await writeFile(join(this.folder, 'azud.yaml'), typeof config === 'string' ? config : stringify(config));
     for (const [name, text] of Object.entries(files)) await writeFile(join(this.folder, name), text);
     const flagged = ['--data-dir', this.dataDir, '--server.port', String(this.#port), ...flags];
-    const child = spawn(
-      process.execPath,
-      [join(ROOT, 'src/main.ts'), 'start', ...flagged, ...roles.flatMap((role) => ['--role', role])],
-      { cwd: this.folder, env: { ...process.env, NODE_TEST_CONTEXT: '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const command = [process.execPath, join(ROOT, 'src/main.ts'), 'start', ...flagged];
+    const [program = '', ...words] = [...launcher, ...command, ...roles.flatMap((role) => ['--role', role])];
+    const child = spawn(program, words, {
+      cwd: this.folder,
+      env: { ...process.env, NODE_TEST_CONTEXT: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const keep = (chunk: Buffer) => {
       this.#logs += chunk.toString();
     };
