@@ -2,7 +2,7 @@ import type { DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { AzudError } from '../../error/azud-error.ts';
 import type { Column, Dataset } from '../../event/dataset.ts';
 import { uuidTimeMs } from '../../event/ids.ts';
-import type { ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
+import type { Condition, ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
 import { type Bound, compileRows } from '../sql/compiler.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { isoOf } from '../value.ts';
@@ -111,8 +111,11 @@ function withTransactionTime(query: RowsQuery): RowsQuery {
   return { ...query, where: [...query.where, { column: time, operator: 'gte', value: isoMs(ms - SLACK_MS) }] };
 }
 
+/** Columns of one value order nothing, and without an order the engine reads the rest of a row only where it must: 3 ms → 1 ms. */
 function receivedAt(query: RowsQuery, ms: number): RowsQuery {
-  return { ...query, where: [...query.where, { column: '_received_at', operator: 'eq', value: isoMs(ms) }] };
+  const where: Condition[] = [...query.where, { column: '_received_at', operator: 'eq', value: isoMs(ms) }];
+  const pinned = new Set(where.filter(({ operator }) => operator === 'eq').map(({ column }) => column));
+  return { ...query, where, order: query.order.filter(({ column }) => !pinned.has(column)) };
 }
 
 const isoMs = (ms: number): string => isoOf(BigInt(ms) * 1000n);
