@@ -1,3 +1,6 @@
+import type { Dataset } from '../event/dataset.ts';
+import { DURATIONS } from '../limits.ts';
+
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
@@ -7,4 +10,9 @@ const DAY_MS = 24 * 3600 * 1000;
  */
 export function sweepHorizon(now: number, lastReceivedAt: number): number {
   return Math.min(now, lastReceivedAt + DAY_MS);
+}
+
+/** How long a transaction is known, ms. One with dead letters is known for as long as they are. */
+export function receiptsKeptMs({ retentionMs }: Dataset): number {
+  return retentionMs ?? DURATIONS.receiptsMs;
 }

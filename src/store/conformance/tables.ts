@@ -179,6 +179,19 @@ function sweepCases(harness: StoreHarness): void {
     },
   );
 
+  storeTest(
+    harness,
+    { name: 'a sweep ends receipts that have no retention', datasets: [CLIENTS] },
+    async ({ driver }) => {
+      for (const day of [0, 20, 31]) {
+        await driver.write({ batches: [at(batchOf(CLIENTS, [{ id: `${day}` }], { receivedAt: T0 + day * DAY_MS }))] });
+      }
+      await driver.sweep(T0 + 31 * DAY_MS);
+      assert.equal((await read(driver, '_transactions')).length, 2);
+      assert.equal((await read(driver, CLIENTS)).length, 3);
+    },
+  );
+
   storeTest(harness, { name: 'a sweep leaves dead letters alone', datasets: [kept] }, async ({ driver }) => {
     await driver.write({
       batches: [at(batchOf(kept, [], { rejects: [rejectOf(1, Buffer.from('x'))], receivedAt: T0 }))],
@@ -186,5 +199,7 @@ function sweepCases(harness: StoreHarness): void {
     await fill(driver);
     await driver.sweep(T0 + 12 * DAY_MS);
     assert.equal((await read(driver, '_dead_letters')).length, 1);
+    // Its receipt, and those of days 5 and 12.
+    assert.equal((await read(driver, '_transactions')).length, 3);
   });
 }

@@ -20,7 +20,7 @@ import type {
   WriteUnit,
 } from '../driver.ts';
 import { quote } from '../sql/dialect.ts';
-import { sweepHorizon } from '../sweep.ts';
+import { receiptsKeptMs, sweepHorizon } from '../sweep.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { badRow } from '../value.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
@@ -30,7 +30,7 @@ import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
 import { type DuckdbSettings, Session } from './session.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { convertedColumns, idsTable, probeStatement } from './statements.ts';
+import * as SQL from './statements.ts';
 import { fitTables } from './tables.ts';
 import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
 
@@ -158,17 +158,13 @@ export class DuckdbStoreDriver implements StoreDriver {
     return this.#inTurn('the sweep failed', async ({ writer, datasets }) => {
       const horizon = sweepHorizon(now, (await this.#readHead(writer)).lastReceivedAt);
       for (const dataset of datasets.values()) {
-        await writer.run(`DELETE FROM ${idsTable(dataset.name)} WHERE received_ms < CAST($1 AS BIGINT)`, [
+        await writer.run(`DELETE FROM ${SQL.idsTable(dataset.name)} WHERE received_ms < CAST($1 AS BIGINT)`, [
           String(horizon - dataset.dedupeWindowMs),
         ]);
-        if (dataset.retentionMs === null) continue;
-        const before = String(horizon - dataset.retentionMs);
+        const { name, retentionMs } = dataset;
         await writer.transaction(async () => {
-          await writer.run(`DELETE FROM ${quote(dataset.name)} WHERE "_received_at" < ${EPOCH_MS}`, [before]);
-          await writer.run(`DELETE FROM "_transactions" WHERE dataset = $2 AND received_at < ${EPOCH_MS}`, [
-            before,
-            dataset.name,
-          ]);
+          if (retentionMs !== null) await writer.run(SQL.sweepRows(name), [String(horizon - retentionMs)]);
+          await writer.run(SQL.SWEEP_TRANSACTIONS, [String(horizon - receiptsKeptMs(dataset)), name]);
         });
       }
       const oldest = String(horizon - BATCH_IDS_KEPT_MS);
@@ -226,14 +222,14 @@ export class DuckdbStoreDriver implements StoreDriver {
   async #probe(dataset: Dataset, lines: Buffer): Promise<void> {
     const { prober } = this.#now();
     const events = lines.subarray(0, lines.length - 1);
-    const columns = convertedColumns(dataset);
+    const columns = SQL.convertedColumns(dataset);
     if (columns.length === 0) return;
-    const failure = await failureOf(prober.run(probeStatement(columns), [events]));
+    const failure = await failureOf(prober.run(SQL.probeStatement(columns), [events]));
     if (failure === null) return;
     // Only one line has one path; of many, isolation will ask again.
     if (!events.includes(0x0a)) {
       for (const column of columns) {
-        const own = await failureOf(prober.run(probeStatement([column]), [events]));
+        const own = await failureOf(prober.run(SQL.probeStatement([column]), [events]));
         if (own?.code === 'bad-row') throw badRow(column, `cannot be kept as ${column.type}`);
       }
     }
@@ -251,8 +247,6 @@ export class DuckdbStoreDriver implements StoreDriver {
     return error;
   }
 }
-
-const EPOCH_MS = 'make_timestamptz(CAST($1 AS BIGINT) * 1000)';
 
 async function assemble(
   instance: DuckDBInstance,

@@ -168,3 +168,12 @@ export const INSERT_BATCHES = `INSERT INTO "_batches" SELECT CAST(id AS UUID), C
 
 export const UPDATE_HEAD = 'UPDATE "_head" SET progress = $1, counts = $2, last_received_ms = CAST($3 AS BIGINT)';
 export const READ_HEAD = 'SELECT progress, counts, last_received_ms FROM "_head"';
+
+const BEFORE = 'make_timestamptz(CAST($1 AS BIGINT) * 1000)';
+
+/** $1: ms. */
+export const sweepRows = (dataset: string) => `DELETE FROM ${quote(dataset)} WHERE "_received_at" < ${BEFORE}`;
+
+/** $1: ms · $2: dataset. */
+export const SWEEP_TRANSACTIONS = `DELETE FROM "_transactions" WHERE dataset = $2 AND received_at < ${BEFORE}
+  AND transaction_id NOT IN (SELECT transaction_id FROM "_dead_letters")`;

@@ -21,7 +21,7 @@ import { extraOf, membersOf } from '../members.ts';
 import { planTables, refuseDestructive, shapeOf, type TableShape } from '../plan.ts';
 import { streamWithin } from '../reading.ts';
 import { addCounts, linesOf, NO_COUNTS, type Settled, type SettledBatch, settle } from '../settle.ts';
-import { sweepHorizon } from '../sweep.ts';
+import { receiptsKeptMs, sweepHorizon } from '../sweep.ts';
 import { DEAD_LETTERS, TRANSACTIONS } from '../tables.ts';
 import { columnValue, isoOf } from '../value.ts';
 import { notOpen } from './errors.ts';
@@ -114,12 +114,16 @@ export class MemoryStoreDriver implements StoreDriver {
     for (const dataset of this.#opened().values()) {
       const ids = this.#data.ids.get(dataset.name) ?? new Map<string, number>();
       for (const [id, time] of ids) if (time < horizon - dataset.dedupeWindowMs) ids.delete(id);
-      if (dataset.retentionMs === null) continue;
-      const before = isoOf(BigInt(horizon - dataset.retentionMs) * 1000n);
       const rows = this.#data.rows.get(dataset.name) ?? new Map<string, Row>();
-      for (const [id, row] of rows) if (String(row.get('_received_at')) < before) rows.delete(id);
+      const oldest = dataset.retentionMs === null ? '' : momentOf(horizon - dataset.retentionMs);
+      for (const [id, row] of rows) if (String(row.get('_received_at')) < oldest) rows.delete(id);
+      const before = momentOf(horizon - receiptsKeptMs(dataset));
+      const dead = new Set([...this.#data.letters.values()].map((letter) => letter.get('transaction_id')));
       const kept = this.#data.transactions.filter(
-        (row) => row.get('dataset') !== dataset.name || String(row.get('received_at')) >= before,
+        (row) =>
+          row.get('dataset') !== dataset.name ||
+          String(row.get('received_at')) >= before ||
+          dead.has(row.get('transaction_id')),
       );
       this.#data.transactions.splice(0, this.#data.transactions.length, ...kept);
     }
@@ -271,3 +275,5 @@ function transactionRow(batch: Batch, counts: Counts): Row {
 async function* chunked<T>(rows: readonly T[], size = 2048) {
   for (let at = 0; at < rows.length; at += size) yield rows.slice(at, at + size);
 }
+
+const momentOf = (ms: number): string => isoOf(BigInt(ms) * 1000n);
