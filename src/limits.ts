@@ -135,6 +135,8 @@ export const QUERY_LIMITS = Object.freeze({
 });
 
 export const DURATIONS = Object.freeze({
+  /** Receipts of a dataset without retention are kept this long; with retention they go with the rows. */
+  receiptsMs: 30 * 24 * 3600 * 1000,
   dedupeWindowMs: 7 * 24 * 3600 * 1000,
 });
 
@@ -153,6 +155,8 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   drainMs: 10_000,
   /** Of which the front door may take this much for requests in flight. */
   intakeDrainMs: 6_000,
+  /** Niceness of analytics: where both want a core, intake has about three quarters of it. What waits is safe in the log. */
+  analyticsNice: 5,
   /** Heap of the intake process, MB. It holds no data longer than one group commit; bodies lie outside the heap. */
   intakeHeapMb: 96,
   /** Young generation, MB: at full rate short-lived objects die in it instead of being promoted. */

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { SUPERVISOR_LIMITS } from '../limits.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
 import type { ProcessPlan } from './plan.ts';
 
@@ -36,6 +38,7 @@ export class Child {
       if (message.type === 'failed') this.#failure = message;
       handlers.onMessage(message);
     });
+    if (plan.door === 'internal') yieldToIntake(this.#process.pid);
     // A child that cannot even be spawned ends like any other.
     this.#process.on('error', () => this.#end({ code: 1, signal: null, failure: this.#failure }, handlers));
     this.#process.on('exit', (code, signal) => this.#end({ code, signal, failure: this.#failure }, handlers));
@@ -59,5 +62,15 @@ export class Child {
     if (this.#ended) return;
     this.#ended = true;
     handlers.onEnd(end);
+  }
+}
+
+/** Set from outside and at once: threads take the priority of the one that starts them. */
+function yieldToIntake(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, SUPERVISOR_LIMITS.analyticsNice);
+  } catch {
+    // Not permitted here, or the child has ended: it runs at the common priority, or not at all.
   }
 }
