@@ -53,8 +53,12 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const keeper = new Keeper({ broker, store, clock: systemClock, log });
   const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
   for (const each of work) each.catch(onFatal);
+  const query = queryRoom({ ...options, store, commits, key: await cursorKey(config.dataDir) });
+  // Intake must not wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
+  const faults = await query.endpoints.faults(stopping.signal).catch(() => new Map<string, string>());
+  for (const [endpoint, reason] of faults) log.warn('an endpoint cannot work', { endpoint, reason });
   return {
-    query: queryRoom({ ...options, store, commits, key: await cursorKey(config.dataDir) }),
+    query,
     get state() {
       return loader.state;
     },

@@ -29,6 +29,8 @@ export interface System {
   readonly promise: string;
   /** Resolves when the store is open and events are being loaded; at once where this process has none. */
   readonly ready: Promise<void>;
+  /** See `Endpoints.faults`; none while the store is not open, or elsewhere. */
+  endpointFaults(): Promise<ReadonlyMap<string, string>>;
   /** Takes no new request, and answers those in flight. */
   drain(): Promise<void>;
   /** Drains and closes everything. Calling it again waits for the first call. */
@@ -49,6 +51,7 @@ export async function compose(plan: ProcessPlan, context: ComposeContext): Promi
   metrics.gauge('azud_build_info', { version: VERSION }).set(1);
   const broker = await openBroker(config.broker, {
     dataDir: config.dataDir,
+    system: config.system.name,
     role: plan.door === 'internal' ? 'client' : 'owner',
     io: context.io,
     clock: systemClock,
@@ -134,6 +137,10 @@ class Process implements System {
     this.#port = await this.#listen();
     this.#opening = this.#openAnalytics();
     return this;
+  }
+
+  async endpointFaults(): Promise<ReadonlyMap<string, string>> {
+    return (await this.#analytics?.query.endpoints.faults(new AbortController().signal)) ?? new Map();
   }
 
   drain(): Promise<void> {

@@ -91,7 +91,12 @@ export async function startAzud(config: Config, options: StartAzudOptions = {}):
     await system.close();
     throw error;
   }
-  return { url: system.url, port: system.port, close: () => system.close() };
+  return {
+    url: system.url,
+    port: system.port,
+    endpointFaults: () => system.endpointFaults(),
+    close: () => system.close(),
+  };
 }
 
 export interface StartAzudOptions {
@@ -109,6 +114,8 @@ export interface RunningAzud {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly port: number;
+  /** Why an endpoint cannot work, by its name. */
+  endpointFaults(): Promise<ReadonlyMap<string, string>>;
   /** Drains and closes everything. */
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { isAzudError, messageOf } from '../error/azud-error.ts';
+import { CATALOGUE } from '../error/catalogue.ts';
 import { CONFIG_OPTIONS, type Command, JSON_OPTION, type World } from './command.ts';
 import { configOf } from './configuration.ts';
 
@@ -63,9 +64,10 @@ async function examine({ tell, load, connect }: Examination): Promise<number> {
   if (!connect) return 0;
   const what = `broker ${config.broker.kind} and store ${config.store.kind}`;
   try {
-    await open(config);
+    const faults = await open(config);
     tell({ ok: true, what, detail: 'open, and the tables fit' });
-    return 0;
+    for (const [name, detail] of faults) tell({ ok: false, what: `endpoint ${name}`, detail });
+    return faults.size === 0 ? 0 : CATALOGUE['invalid-config'].exit;
   } catch (error) {
     tell({ ok: false, what, detail: messageOf(error) });
     const differences = isAzudError(error) ? error.errors : [];
@@ -97,12 +99,19 @@ function plan(config: Config): Finding[] {
   ];
 }
 
-/** Opens everything as a start would, on any free port and this machine only, and closes it again. */
-async function open(config: Config): Promise<void> {
+/**
+ * Opens everything as a start would, on any free port and this machine only, and closes it again.
+ * Answers why an endpoint cannot work, by its name.
+ */
+async function open(config: Config): Promise<ReadonlyMap<string, string>> {
   const { startAzud } = await import('../app/start.ts');
   const { silentLog } = await import('../telemetry/log.ts');
   const system = await startAzud({ ...config, server: { host: '127.0.0.1', port: 0 } }, { log: silentLog });
-  await system.close();
+  try {
+    return await system.endpointFaults();
+  } finally {
+    await system.close();
+  }
 }
 
 function line({ ok, what, detail }: Finding, { out }: World): string {

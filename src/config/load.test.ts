@@ -196,7 +196,7 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
     'server: { host: 0.0.0.0 }',
     /^azud\.yaml:1:17 server\.host: 0\.0\.0\.0 can be reached from other machines/,
   ],
-  'another version': ['version: 2', 'azud.yaml:1:10 version: expected an integer from 1 to 1, got 2'],
+  'another version': ['version: 2', 'azud.yaml:1:10 version: expected 1, got 2'],
 };
 
 describe('a mistake is told with its line, its path and the nearest word:', () => {

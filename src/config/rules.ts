@@ -75,13 +75,9 @@ function checkPaths({ routes, endpoints }: Partly<Declared>, wrong: Wrong): void
     if (route.path.includes('{')) wrong(path, 'an intake path has no {parameters}');
     checkUnique({ seen: posts, url: route.path, owner: `routes[${at}]` }, path, wrong);
   });
-  const gets = new Map<string, string>();
   for (const [name, endpoint] of endpoints ?? []) {
-    const own = `/v1/endpoints/${name}`;
-    const url = endpoint?.path ?? own;
-    const path = ['endpoints', name, ...(endpoint?.path ? ['path'] : [])];
-    if (url !== own) checkOwn(url, path, wrong);
-    checkUnique({ seen: gets, url, owner: `endpoints.${name}` }, path, wrong);
+    const url = endpoint?.path;
+    if (url && url !== `/v1/endpoints/${name}`) checkOwn(url, ['endpoints', name, 'path'], wrong);
   }
 }
 

@@ -80,7 +80,7 @@ export interface ScanContext {
 function scanInteger({ minimum, maximum }: { minimum: number; maximum: number }, written: unknown): Scanned {
   return typeof written === 'number' && Number.isSafeInteger(written) && written >= minimum && written <= maximum
     ? { value: written }
-    : { expected: `an integer from ${minimum} to ${maximum}` };
+    : { expected: minimum === maximum ? String(minimum) : `an integer from ${minimum} to ${maximum}` };
 }
 
 function toNumber(written: unknown): unknown {

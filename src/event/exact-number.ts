@@ -1,7 +1,7 @@
 import type { RowError } from '../error/azud-error.ts';
 import type { Column } from './dataset.ts';
 import { latin1 } from './json/byte.ts';
-import { KIND, significantDigits } from './json/number.ts';
+import { KIND, significand } from './json/number.ts';
 import type { JsonScanner } from './json/scanner.ts';
 import { pointer } from './pointer.ts';
 
@@ -22,7 +22,8 @@ export function inexactNumbers(bytes: Buffer, scanner: JsonScanner, columns: rea
     if (!scanner.has(i) || ((scanner.kinds[i] as number) & (KIND.LONG_INTEGER | KIND.FLOAT | KIND.LONG_FLOAT)) === 0)
       continue;
     const literal = latin1(bytes, scanner.starts[i] as number, scanner.ends[i] as number);
-    const fits = type === 'integer' ? fitsInteger(literal, scanner.kinds[i] as number) : fitsNumber(literal);
+    const kind = scanner.kinds[i] as number;
+    const fits = type === 'integer' ? fitsInteger(literal, kind) : fitsNumber(literal, kind);
     if ((type !== 'integer' && type !== 'number') || fits) continue;
     const limit =
       type === 'integer' ? 'an integer between -2^127 and 2^127' : `a number of at most ${DOUBLE_DIGITS_MAX} digits`;
@@ -38,9 +39,14 @@ function fitsInteger(literal: string, kind: number): boolean {
     return value <= HUGEINT_MAX && value >= -HUGEINT_MAX;
   }
   // `1.0` and `1e3` are integers to JSON Schema; beyond a double's exact range nobody could say which.
-  return significantDigits(literal) <= SAFE_DIGITS_MAX && Math.abs(Number(literal)) <= Number.MAX_SAFE_INTEGER;
+  return significand(literal).length <= SAFE_DIGITS_MAX && Math.abs(Number(literal)) <= Number.MAX_SAFE_INTEGER;
 }
 
-function fitsNumber(literal: string): boolean {
-  return significantDigits(literal) <= DOUBLE_DIGITS_MAX;
+function fitsNumber(literal: string, kind: number): boolean {
+  const digits = significand(literal);
+  if (digits.length > DOUBLE_DIGITS_MAX) return false;
+  if (kind !== KIND.LONG_INTEGER) return true;
+  // An integer must come back as it was sent: as the double's shortest digits, or as its exact value.
+  const double = Number(literal);
+  return digits === significand(String(double)) || BigInt(literal) === BigInt(double);
 }

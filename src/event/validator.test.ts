@@ -179,7 +179,11 @@ describe('the validator', () => {
     assert.deepEqual(codes('{"id":"x","delay":1e30}'), ['/delay number_range']);
     assert.deepEqual(codes('{"id":"x","price":0.30000000000000004}'), []);
     assert.deepEqual(codes('{"id":"x","price":1.23456789012345678}'), ['/price number_range']);
+    assert.deepEqual(codes('{"id":"x","price":9007199254740993}'), ['/price number_range']);
+    assert.deepEqual(codes('{"id":"x","price":9007199254740992}'), []);
+    assert.deepEqual(codes('{"id":"x","price":123456789012345680000}'), [], 'as JavaScript writes that double');
     assert.deepEqual(codes('{"id":"x","price":100000000000000000000000}'), []);
+    assert.deepEqual(codes(`{"id":"x","price":${2n ** 55n}}`), []);
     assert.deepEqual(codes('{"id":"x","any":1.23456789012345678901234567890}'), []);
   });
 

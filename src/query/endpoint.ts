@@ -30,9 +30,10 @@ export function compileEndpoints(declarations: readonly EndpointDeclaration[]): 
     const { name } = declaration;
     const endpoint = compileEndpoint(declaration, errors);
     endpoints.set(name, endpoint);
-    const other = paths.get(endpoint.path);
+    const shape = endpoint.path.replace(/\{[^}]*\}/g, '{}');
+    const other = paths.get(shape);
     if (other !== undefined) report(errors, `/endpoints/${name}/path`, `is the path of ${other} already`);
-    paths.set(endpoint.path, name);
+    paths.set(shape, name);
   }
   if (errors.length > 0) {
     throw new AzudError('invalid-config', errors.map(({ path, message }) => `${path} ${message}`).join('; '), {
@@ -68,6 +69,9 @@ function compileEndpoint(declaration: EndpointDeclaration, errors: RowError[]): 
   return { name, path, params: compiled, sql, cacheMs: declaration.cacheMs ?? 0, shape: declaration.shape ?? 'rows' };
 }
 
+/** The words a reading query begins with, after comments and parentheses. */
+const SELECT = /^(?:\s|\(|--.*\n|\/\*[\s\S]*?\*\/)*(?:select|with|from|values)\b/i;
+
 interface CheckedSql {
   readonly at: string;
   readonly sql: string;
@@ -81,6 +85,7 @@ function checkSql({ at, sql, params }: CheckedSql, errors: RowError[]): void {
   }
   const { names, positional, several } = sqlNames(sql);
   if (sql.trim() === '') report(errors, `${at}/sql`, 'is empty');
+  else if (!SELECT.test(sql)) report(errors, `${at}/sql`, 'is not a SELECT');
   if (several) report(errors, `${at}/sql`, 'holds several statements; give one SELECT');
   if (positional) report(errors, `${at}/sql`, 'has placeholders by number; name them, as in $origin');
   for (const name of names) {

@@ -57,6 +57,7 @@ describe('endpoints are refused at start', () => {
       declare('numbered', {}, { sql: 'SELECT ?, $1' }),
       declare('placed', {}, { sql: 'SELECT 1', path: '/data/{id}' }),
       declare('blank', {}, { sql: '  ' }),
+      declare('erasing', {}, { sql: '-- tidy\nDELETE FROM flights' }),
     );
     assert.deepEqual(found, [
       '/endpoints/delays/sql uses $orign, which params does not declare; did you mean "origin"?',
@@ -75,6 +76,7 @@ describe('endpoints are refused at start', () => {
       '/endpoints/numbered/sql has placeholders by number; name them, as in $origin',
       '/endpoints/placed/path holds {id}, which params does not declare',
       '/endpoints/blank/sql is empty',
+      '/endpoints/erasing/sql is not a SELECT',
     ]);
   });
 
@@ -225,6 +227,24 @@ describe('a call of an endpoint', () => {
     assert.equal(calls.length, 3);
     assert.notEqual(renewed.etag, answers[0]?.etag);
     assert.match(await text(renewed.body), /new/);
+  });
+
+  test('tells beforehand which of them cannot work, and why, without reading a row', async () => {
+    const asked: string[] = [];
+    const tried = new Endpoints({
+      endpoints: compileEndpoints([one, declare('broken', {}, { sql: 'SELECT nothing FROM flights;\n' })]),
+      store: {
+        sql(query, limits) {
+          asked.push(query.text);
+          if (query.text.includes('nothing')) throw new AzudError('sql-failed', 'no column nothing');
+          return store.sql(query, limits);
+        },
+      },
+      cache: new MemoryCache({ monotonic: () => 0 }),
+    });
+    const faults = await tried.faults(new AbortController().signal);
+    assert.deepEqual([...faults], [['broken', 'no column nothing']]);
+    assert.equal(asked[1], 'SELECT * FROM (\nSELECT nothing FROM flights\n) LIMIT 0');
   });
 
   test('does not keep a failure', async () => {

@@ -1,4 +1,4 @@
-import { AzudError } from '../error/azud-error.ts';
+import { AzudError, isAzudError } from '../error/azud-error.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { QUERY_LIMITS } from '../limits.ts';
 import type { ReadLimits, RowStream, SqlQuery } from '../store/driver.ts';
@@ -69,6 +69,26 @@ export class Endpoints {
     });
     const body = 'bytes' in made ? made.bytes : made.chunks;
     return { contentType, body, etag: made.etag, maxAgeSeconds: Math.floor(endpoint.cacheMs / 1000) };
+  }
+
+  /**
+   * Why an endpoint cannot work, by its name: the store tries each without reading a row, with its defaults and nulls.
+   * @throws AzudError what is not about the query
+   */
+  async faults(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const faults = new Map<string, string>();
+    for (const { name, sql, params } of this.#options.endpoints.values()) {
+      const defaults = [...params].map(([param, { type, fallback }]) => [param, { type, value: fallback }] as const);
+      const text = `SELECT * FROM (\n${sql.replace(/[;\s]+$/, '')}\n) LIMIT 0`;
+      try {
+        const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, rowsMax: 1, signal };
+        await firstRow(await this.#options.store.sql({ text, params: Object.fromEntries(defaults) }, limits));
+      } catch (error) {
+        if (!isAzudError(error, 'sql-failed')) throw error;
+        faults.set(name, error.message);
+      }
+    }
+    return faults;
   }
 
   async #run({ endpoint, query, form }: BoundCall, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {

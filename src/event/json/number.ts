@@ -84,7 +84,7 @@ function skipDigits(bytes: Uint8Array, at: number, to: number): number {
 }
 
 /** Digits between the first and the last that is not zero: what a reader must keep to keep the value. */
-export function significantDigits(literal: string): number {
+export function significand(literal: string): string {
   const digits = (literal.split(/e/i)[0] ?? '').replace(/[-.]/g, '');
-  return digits.replace(/^0+/, '').replace(/0+$/, '').length;
+  return digits.replace(/^0+/, '').replace(/0+$/, '');
 }

@@ -25,11 +25,16 @@ const FORBIDDEN =
  */
 export function checkQuery(serialized: string, tables: ReadonlySet<string>): void {
   const parsed = JSON.parse(serialized) as { error: boolean; error_message?: string; statements?: unknown[] };
-  if (parsed.error) throw refused(parsed.error_message ?? 'the query cannot be parsed');
+  if (parsed.error) throw refused(reasonOf(parsed.error_message ?? 'the query cannot be parsed'));
   if (parsed.statements?.length !== 1) throw refused('only one SELECT statement can be run');
   const nodes = [...objectsIn(parsed.statements)];
   const named = new Set(nodes.flatMap(cteNames));
   for (const node of nodes) checkNode(node, { tables, named });
+}
+
+/** What is no SELECT cannot even be serialized, which is not what its author needs to hear. */
+function reasonOf(message: string): string {
+  return message.includes('SELECT statements can be serialized') ? 'the query is not a SELECT' : message;
 }
 
 type Node = Readonly<Record<string, unknown>>;
