@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { AzudError } from '../error/azud-error.ts';
 import { SUPERVISOR_LIMITS } from '../limits.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
 import type { ProcessPlan } from './plan.ts';
@@ -39,8 +40,9 @@ export class Child {
       handlers.onMessage(message);
     });
     if (plan.door === 'internal') yieldToIntake(this.#process.pid);
-    // A child that cannot even be spawned ends like any other.
-    this.#process.on('error', () => this.#end({ code: 1, signal: null, failure: this.#failure }, handlers));
+    this.#process.on('error', (error) => {
+      this.#end({ code: 1, signal: null, failure: this.#failure ?? unspawned(error) }, handlers);
+    });
     this.#process.on('exit', (code, signal) => this.#end({ code, signal, failure: this.#failure }, handlers));
     this.tell({ type: 'start', plan });
   }
@@ -73,4 +75,12 @@ function yieldToIntake(pid: number | undefined): void {
   } catch {
     // Not permitted here, or the child has ended: it runs at the common priority, or not at all.
   }
+}
+
+/** A child that cannot even be spawned ends like any other, and is spoken for. */
+function unspawned(cause: Error): NonNullable<ChildEnd['failure']> {
+  const { code, message, entry, hint } = new AzudError('io-failed', `cannot start a process: ${cause.message}`, {
+    hint: 'Raise the limits of open files, processes and memory.',
+  });
+  return { type: 'failed', code, message, details: [], hint, exit: entry.exit };
 }

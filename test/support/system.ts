@@ -45,6 +45,20 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system;
 }
 
+/** A start that must not succeed: its exit code and everything that it said. Anything that it began is ended. */
+export async function refusedStart(options: SystemOptions): Promise<{ code: number | null; words: string }> {
+  const system = new System(await mkdtemp(join(tmpdir(), 'azud-system-')), await freePort(), options);
+  const deadline = AbortSignal.timeout(READY_TIMEOUT_MS);
+  try {
+    await system.spawn();
+    await Promise.race([system.exitCode(), once(deadline, 'abort')]);
+    const code = deadline.aborted ? null : await system.exitCode();
+    return { code, words: system.logs };
+  } finally {
+    await system.stop();
+  }
+}
+
 /** A running Azud: its own process tree, port and folder. */
 export class System {
   readonly folder: string;
@@ -151,6 +165,12 @@ export class System {
     const code = await this.terminate();
     await this.start();
     return code;
+  }
+
+  /** Waits for it to end by itself; null: a signal ended it. */
+  async exitCode(): Promise<number | null> {
+    await this.#ended();
+    return this.#process?.exitCode ?? null;
   }
 
   /** SIGTERM. Answers the exit code, null when it did not end in time and was killed. */
