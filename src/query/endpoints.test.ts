@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import { isAzudError } from '../error/azud-error.ts';
+import { AzudError, isAzudError } from '../error/azud-error.ts';
 import type { RowStream, SqlQuery, Value } from '../store/driver.ts';
 import { MemoryCache } from './cache.ts';
 import type { EndpointDeclaration, ParameterDeclaration } from './config.ts';
@@ -234,10 +234,10 @@ describe('a call of an endpoint', () => {
     const tried = new Endpoints({
       endpoints: compileEndpoints([one, declare('broken', {}, { sql: 'SELECT nothing FROM flights;\n' })]),
       store: {
-        sql(query, limits) {
+        async sql(query) {
           asked.push(query.text);
           if (query.text.includes('nothing')) throw new AzudError('sql-failed', 'no column nothing');
-          return store.sql(query, limits);
+          return store.sql(query);
         },
       },
       cache: new MemoryCache({ monotonic: () => 0 }),
