@@ -10,6 +10,8 @@ export interface SentSoFar {
   readonly key: string;
   readonly accepted: number;
   readonly rejected: number;
+  /** The last of theirs that the server made: it proves that the server is still the same. Null when all were refused. */
+  readonly transaction: string | null;
 }
 
 /** Where it is kept, so that a second `azud send` goes on where the first was cut off. */
@@ -42,9 +44,11 @@ export function fileJournal(env: Environment, identity: readonly string[]): Jour
 
 function readSent(path: string): SentSoFar | null {
   try {
-    const { batches, key, accepted, rejected } = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentSoFar>;
-    const whole = [batches, accepted, rejected].every(Number.isSafeInteger) && typeof key === 'string';
-    return whole ? ({ batches, key, accepted, rejected } as SentSoFar) : null;
+    const sent = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentSoFar>;
+    const { batches, key, accepted, rejected, transaction } = sent;
+    const counted = [batches, accepted, rejected].every(Number.isSafeInteger);
+    const whole = counted && typeof key === 'string' && (transaction === null || typeof transaction === 'string');
+    return whole ? ({ batches, key, accepted, rejected, transaction } as SentSoFar) : null;
   } catch {
     // None, or damaged: sending everything again is safe, only slower.
     return null;

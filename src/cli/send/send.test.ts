@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,6 +36,7 @@ type Behaviour = (call: Call) => boolean;
 /** An intake that keeps what it took in by key, as Azud does: a key seen twice is the same transaction. */
 class FakeIntake {
   readonly batches = new Map<string, readonly { n: number }[]>();
+  readonly transactions = new Set<string>();
   calls = 0;
   /** Answers true when it has dealt with the call itself. */
   behaviour: Behaviour = () => false;
@@ -58,6 +60,10 @@ class FakeIntake {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET') {
+      const known = this.transactions.has(String(request.url?.split('/').at(-1)));
+      return void response.writeHead(known ? 200 : 404).end('{}');
+    }
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
@@ -65,7 +71,15 @@ class FakeIntake {
     this.keep(request, body);
     response.writeHead(202, { 'content-type': 'application/json' });
     const count = this.batches.get(String(request.headers['idempotency-key']))?.length ?? 0;
-    response.end(JSON.stringify({ transaction_id: 't', dataset: 'd', accepted: count, rejected: 0, errors: [] }));
+    const id = randomUUID();
+    this.transactions.add(id);
+    response.end(JSON.stringify({ transaction_id: id, dataset: 'd', accepted: count, rejected: 0, errors: [] }));
+  }
+
+  /** As when its data directory is removed. */
+  wipe(): void {
+    this.batches.clear();
+    this.transactions.clear();
   }
 
   keep(request: IncomingMessage, body: Buffer): void {
@@ -89,7 +103,7 @@ before(async () => {
   await writeFile(join(folder, 'events.ndjson'), ALL.map((n) => JSON.stringify({ n })).join('\n'));
 });
 afterEach(() => {
-  intake.batches.clear();
+  intake.wipe();
   intake.behaviour = () => false;
   intake.calls = 0;
 });
@@ -178,6 +192,21 @@ describe('azud send', () => {
     assert.ok(intake.calls - before < 13, 'what was acknowledged is not sent again');
     assert.deepEqual(intake.numbers, ALL);
     assert.deepEqual(await journals(), []);
+  });
+
+  test('sends everything when the server has lost what an earlier run sent', async () => {
+    const stop = new AbortController();
+    intake.behaviour = ({ number }) => {
+      if (number === 6) stop.abort();
+      return false;
+    };
+    assert.equal((await send([], stop.signal)).exit, 75);
+    assert.equal((await journals()).length, 1);
+    intake.wipe();
+    const { exit, stderr } = await send();
+    assert.equal(exit, 0, stderr);
+    assert.match(stderr, /sending the file from its beginning/);
+    assert.deepEqual(intake.numbers, ALL);
   });
 
   test('gives up when patience ends, with exit code 69 or 75 and the way on', async () => {

@@ -3,7 +3,7 @@ import { backoffMs } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Client } from '../client.ts';
 import type { FileBatch } from './batches.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, SentSoFar } from './journal.ts';
 
 const REQUESTS_IN_FLIGHT = 4;
 const BACKOFF = { firstMs: 250, maxMs: 15_000 };
@@ -52,7 +52,7 @@ interface Answer {
  * @throws AzudError the server's refusal; `not-connected`, `unavailable` … when patience ends
  */
 export async function sendBatches(options: SendOptions): Promise<SendSummary> {
-  const run = new Run(options);
+  const run = new Run(options, await sentBefore(options));
   const inFlight = new Set<Promise<void>>();
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -82,11 +82,29 @@ export async function sendBatches(options: SendOptions): Promise<SendSummary> {
   return run.summary();
 }
 
+/**
+ * What an earlier run had sent, if the server still knows of it. A server that was set up anew, or is another at the same
+ * address, is sent everything; so is one that cannot say: the keys keep it from storing anything twice.
+ */
+async function sentBefore({ journal, client, signal, onRetry }: SendOptions): Promise<SentSoFar | null> {
+  const before = journal.read();
+  if (before === null || before.transaction === null) return null;
+  try {
+    await client.request(`/v1/transactions/${before.transaction}`, { signal });
+    return before;
+  } catch (error) {
+    if (!isAzudError(error)) throw error;
+    onRetry(`what was sent before is not found (${error.message}); sending the file from its beginning`);
+    return null;
+  }
+}
+
 class Run {
   readonly #options: SendOptions;
   readonly #acknowledged = new Map<number, { readonly batch: FileBatch; readonly answer: Answer }>();
   readonly #errors: RowError[] = [];
-  readonly #before: ReturnType<Journal['read']>;
+  readonly #before: SentSoFar | null;
+  #lastTransaction: string | null;
   #next = 0;
   #lastKey = '';
   #events = 0;
@@ -97,9 +115,10 @@ class Run {
   #transactions = 0;
   #firstTransaction: string | null = null;
 
-  constructor(options: SendOptions) {
+  constructor(options: SendOptions, before: SentSoFar | null) {
     this.#options = options;
-    this.#before = options.journal.read();
+    this.#before = before;
+    this.#lastTransaction = before?.transaction ?? null;
   }
 
   /** True for a batch that an earlier run had acknowledged. @throws AzudError `invalid-usage` when the file changed since */
@@ -194,6 +213,7 @@ class Run {
       this.#accepted += done.answer.accepted;
       this.#rejected += done.answer.rejected;
       this.#lastKey = done.batch.key;
+      this.#lastTransaction = done.answer.transaction_id || this.#lastTransaction;
       this.#next++;
     }
     if (this.#next === from) return;
@@ -202,6 +222,7 @@ class Run {
       key: this.#lastKey,
       accepted: this.#accepted,
       rejected: this.#rejected,
+      transaction: this.#lastTransaction,
     });
   }
 
