@@ -151,6 +151,8 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   /** This many I/O failures within the window, and it stops: the disk is not to be trusted. */
   ioFailuresMax: 3,
   ioWindowMs: 600_000,
+  /** How long after a child's SIGTERM the supervisor's own may still come, ms: they are sent one after the other. */
+  termGraceMs: 250,
   /** From the signal to the exit; what has not ended by then is killed. A unit of the loader takes well under a second. */
   drainMs: 10_000,
   /** Of which the front door may take this much for requests in flight. */

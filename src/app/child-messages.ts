@@ -12,6 +12,8 @@ export type FromChild =
   | { readonly type: 'ready'; readonly port: number; readonly url: string; readonly promise: string }
   | { readonly type: 'step'; readonly step: string }
   | { readonly type: 'drained' }
+  /** Somebody sent SIGTERM to this process. */
+  | { readonly type: 'terminated' }
   | {
       readonly type: 'failed';
       readonly code: ErrorCode;

@@ -10,9 +10,10 @@ import { exitOnUnexpected } from './unexpected.ts';
 let system: System | null = null;
 
 process.once('disconnect', () => process.exit(1));
-// Ctrl-C reaches the whole process group; only the supervisor acts on it, and says what to do in which order.
+// Ctrl-C, and the SIGTERM of a service manager, reach every process at once; only the supervisor acts on them, and says
+// what to do in which order.
 process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
+process.on('SIGTERM', () => tell({ type: 'terminated' }));
 process.on('message', (message: ToChild) => {
   if (message.type === 'start') void start(message.plan);
   if (message.type === 'drain') void drain();

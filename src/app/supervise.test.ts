@@ -61,6 +61,30 @@ test('the children name themselves, and the front door has no data of its own', 
   assert.deepEqual(roles, ['analytics', 'intake']);
 });
 
+test('SIGTERM to one child renews it in order: every POST acknowledged is stored, and the other child stays', async () => {
+  for (const role of ['analytics', 'intake']) {
+    const before = await orders();
+    const others = (await system.children()).filter((child) => child.role !== role);
+    const { acknowledged } = await sendWhile(async () => {
+      const pid = await system.kill(role, 'SIGTERM');
+      await eventually(async () => {
+        const children = await system.children();
+        assert.ok(children.some((child) => child.role === role && child.pid !== pid));
+      });
+      await ready();
+    });
+    assert.deepEqual(
+      (await system.children()).filter((child) => child.role !== role),
+      others,
+    );
+    await eventually(async () => {
+      const balance = await orders();
+      assert.equal(balance.balanced, true);
+      assert.ok(balance.stored >= before.stored + acknowledged);
+    });
+  }
+});
+
 test('kill -9 of analytics under requests: every POST is answered 202, and everything acknowledged is stored', async () => {
   const before = await orders();
   const { acknowledged, refused } = await sendWhile(async () => {

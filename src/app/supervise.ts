@@ -100,6 +100,7 @@ export class Supervisor {
     if (message.type === 'step') log.info(message.step, { process: where.name });
     if (message.type === 'drained') this.#posts.analytics.child?.tell({ type: 'stop' });
     if (message.type === 'drained' && !this.#posts.analytics.child) where.child?.tell({ type: 'stop' });
+    if (message.type === 'terminated') void this.#renew(where);
     if (message.type !== 'ready') return;
     where.proven = true;
     if (where.name === 'intake') {
@@ -109,6 +110,13 @@ export class Supervisor {
     if (this.#announced || !this.#front || !this.#posts.analytics.proven) return;
     this.#announced = true;
     onReady(this.#front.url, this.#front.promise);
+  }
+
+  /** A SIGTERM meant for one child: it ends in order, and a fresh one follows. One meant for all reaches this process too. */
+  async #renew(where: Post): Promise<void> {
+    const { child } = where;
+    await this.#options.clock.sleep(SUPERVISOR_LIMITS.termGraceMs);
+    if (!this.#stopping && where.child === child) child?.tell({ type: 'stop' });
   }
 
   #ended(where: Post, end: ChildEnd): void {
