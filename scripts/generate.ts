@@ -1,11 +1,18 @@
 /** Writes docs/reference/ from the declarations in the code. `--check` writes nothing and fails when a page is stale. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { VERSION } from '../src/app/version.ts';
+import { LOG_CAPABILITIES } from '../src/broker/log/capabilities.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { commandManual } from '../src/cli/help.ts';
 import { configJsonSchema } from '../src/config/json-schema.ts';
+import { loadConfig } from '../src/config/load.ts';
 import { configManual } from '../src/config/manual.ts';
 import { CATALOGUE, type ErrorEntry, rowCode } from '../src/error/catalogue.ts';
+import { httpManual } from '../src/http/manual.ts';
+import { openapi } from '../src/http/openapi.ts';
+import { routeTable } from '../src/http/routes/table.ts';
+import { compileEndpoints } from '../src/query/endpoint.ts';
 import { METRICS, type MetricEntry } from '../src/telemetry/catalogue.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../docs/reference');
@@ -17,6 +24,8 @@ const pages: Readonly<Record<string, string>> = {
   'cli.md': commandManual(COMMANDS),
   'errors.md': errorsManual(),
   'metrics.md': metricsManual(),
+  'http.md': httpManual(routeTable({ datasets: new Map(), endpoints: new Map(), routes: [] })),
+  'openapi.json': `${JSON.stringify(await exampleDocument(), null, 2)}\n`,
 };
 
 const check = process.argv.includes('--check');
@@ -31,6 +40,20 @@ for (const [name, text] of Object.entries(pages)) {
 }
 if (stale.length > 0) process.stderr.write(`${check ? 'stale' : 'wrote'}: ${stale.join(', ')}\n`);
 if (check && stale.length > 0) process.exitCode = 1;
+
+/** The document of the demo, as its server answers it. */
+async function exampleDocument(): Promise<object> {
+  const config = await loadConfig({ path: resolve(import.meta.dirname, '../examples/flights/azud.yaml'), env: {} });
+  const { datasets, routes, system, server, auth } = config;
+  return openapi(routeTable({ datasets, endpoints: compileEndpoints(config.endpoints), routes }), {
+    system: system.name,
+    environment: system.environment,
+    version: VERSION,
+    promise: LOG_CAPABILITIES.durability,
+    tokens: auth.tokens.length > 0,
+    url: `http://${server.host}:${server.port}`,
+  });
+}
 
 function errorsManual(): string {
   const row = ([code, entry]: [string, ErrorEntry]) => {

@@ -96,11 +96,13 @@ function matches(header: string | undefined, etag: string): boolean {
 }
 
 function parameterOf(path: string, [name, { required, declaration }]: [string, EndpointParameter]): Parameter {
-  const { required: _required, type, ...bounds } = declaration;
+  const { required: _required, type, description, ...rest } = declaration;
+  // The configuration says null where a bound is not set; JSON Schema leaves it out.
+  const bounds = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== undefined));
   const schema: JsonSchema = {
     ...(type === 'date' || type === 'date-time' ? { type: 'string', format: type } : { type }),
     ...bounds,
   };
-  if (path.includes(`{${name}}`)) return inPath(name, '', schema);
-  return { name, in: 'query', required, description: '', schema };
+  if (path.includes(`{${name}}`)) return inPath(name, description ?? '', schema);
+  return { name, in: 'query', required, description: description ?? '', schema };
 }
