@@ -28,11 +28,12 @@ interface Post {
   proven: boolean;
 }
 
-const { intakeHeapMb, intakeSemiSpaceMb } = SUPERVISOR_LIMITS;
+const { intakeHeapMb, intakeSemiSpaceMb, intakeHeapGrowthPercent } = SUPERVISOR_LIMITS;
 const INTAKE_FLAGS = [
   '--disable-proto=delete',
   `--max-old-space-size=${intakeHeapMb}`,
   `--max-semi-space-size=${intakeSemiSpaceMb}`,
+  `--heap-growing-percent=${intakeHeapGrowthPercent}`,
 ];
 const ANALYTICS_FLAGS = ['--disable-proto=delete'];
 
