@@ -85,7 +85,8 @@ export class Broker {
     this.#pendingBytes += bytes;
     const begun = this.#options.clock.monotonic();
     try {
-      const results = await this.#publishSplit(messages);
+      const fits = messages.every((message) => message.payload.length <= this.capabilities.messageBytesMax);
+      const results = await (fits ? this.#publishRetrying(messages) : this.#publishSplit(messages));
       this.#count(messages, results);
       return results;
     } finally {
@@ -134,7 +135,6 @@ export class Broker {
 
   async #publishSplit(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const bytesMax = this.capabilities.messageBytesMax;
-    if (messages.every((message) => message.payload.length <= bytesMax)) return this.#publishRetrying(messages);
     const parts = messages.map((message) => splitMessage(message, bytesMax));
     const results = await this.#publishRetrying(parts.flatMap((part) => part ?? []));
     let next = 0;
@@ -147,7 +147,9 @@ export class Broker {
   }
 
   async #publishRetrying(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    const results = [...(await this.#publishOnce(messages))];
+    const first = await this.#publishOnce(messages);
+    if (!first.some(notSent)) return first;
+    const results = [...first];
     for (let attempt = 1; attempt < this.#retry.attemptsMax; attempt += 1) {
       const again = results.flatMap((result, index) => (notSent(result) ? [index] : []));
       if (again.length === 0 || this.#closing.signal.aborted) break;
