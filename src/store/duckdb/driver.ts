@@ -25,6 +25,7 @@ import { SYSTEM_TABLES } from '../tables.ts';
 import { badRow } from '../value.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
 import { classify } from './errors.ts';
+import { IdleCheckpoint } from './idle-checkpoint.ts';
 import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
@@ -73,6 +74,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   /** Writes, sweeps and snapshots, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #probes: Promise<unknown> = Promise.resolve();
+  readonly #idle: IdleCheckpoint;
 
   constructor(config: DuckdbStoreConfig, { dataDir, onFatal, clock = systemClock }: DuckdbContext) {
     this.#settings = { ...DUCKDB_DEFAULTS, ...config };
@@ -80,6 +82,9 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#files = filesOf(isAbsolute(path) ? path : join(dataDir, path));
     this.#onFatal = onFatal;
     this.#clock = clock;
+    const checkpoint = () =>
+      this.#inTurn('the checkpoint failed', async ({ writer }) => void (await writer.connection.run('CHECKPOINT')));
+    this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
   }
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
@@ -102,6 +107,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
+    this.#idle.cancel();
     return this.#inTurn('the unit cannot be written', async ({ writer, units }) => {
       const head = await this.#readHead(writer);
       this.#head = null;
@@ -112,6 +118,7 @@ export class DuckdbStoreDriver implements StoreDriver {
           throw error;
         });
       this.#head = written.head;
+      this.#idle.schedule();
       return written.results;
     });
   }
@@ -180,6 +187,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   async close(): Promise<void> {
+    this.#idle.cancel();
     await this.#turn.catch(() => {});
     await this.#probes;
     const opened = this.#opened;
