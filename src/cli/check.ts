@@ -115,5 +115,5 @@ async function open(config: Config): Promise<ReadonlyMap<string, string>> {
 }
 
 function line({ ok, what, detail }: Finding, { out }: World): string {
-  return `${ok ? out.good('ok  ') : out.bad('fail')}  ${what.padEnd(24)}  ${detail}`;
+  return `${out.verdict(ok)}  ${what.padEnd(24)}  ${detail}`;
 }

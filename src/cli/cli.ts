@@ -44,7 +44,7 @@ function sayError(error: unknown, { out }: World): number {
   out.say(out.bad(`azud: ${error.message}`));
   const listed = error.code === 'invalid-config' || error.code === 'unsafe-setting';
   if (!listed) {
-    for (const { row, path, message } of error.errors.filter((one) => one.message !== error.message)) {
+    for (const { row, path, message } of error.errors.filter((one) => !error.message.endsWith(one.message))) {
       out.say(`  ${row === undefined ? '' : `row ${row}: `}${message.startsWith(path) ? '' : `${path} `}${message}`);
     }
   }

@@ -37,6 +37,29 @@ describe('a table', () => {
   });
 });
 
+describe('output', () => {
+  const shownBy = (write: (out: Output) => void, terminal: { out: boolean; err: boolean }, columns = 0) => {
+    let text = '';
+    const stdout = { write: (part: string) => (text += part), isTTY: terminal.out, columns };
+    write(new Output({ stdout, stderr: { write: () => true, isTTY: terminal.err }, plain: false }));
+    return text;
+  };
+
+  test('colours data where data are looked at, whoever listens to the talk', () => {
+    const verdict = (out: Output) => out.data(out.verdict(true));
+    assert.equal(shownBy(verdict, { out: true, err: false }), '\u001b[32mok  \u001b[0m\n');
+    assert.equal(shownBy(verdict, { out: false, err: true }), 'ok  \n');
+  });
+
+  test('takes a terminal that tells no width for one of 80 columns', () => {
+    const row = { time: '2026-01-01T00:00:00.000Z', note: 'x'.repeat(40) };
+    assert.match(
+      shownBy((out) => out.table([row]), { out: true, err: true }),
+      /2026-01-01T00:00:00\.000Z {2}x{40}\n/,
+    );
+  });
+});
+
 describe('progress', () => {
   function progressAt(isTTY: boolean, totalBytes: number | null) {
     let now = 0;
@@ -53,6 +76,13 @@ describe('progress', () => {
     pass(10_000);
     progress.update({ events: 50_000, bytes: 250 });
     assert.match(shown(), /flights {2}█{6}░{18} {2}25% {2}50,000 events {2}5,000\/s {2}30 s left/);
+  });
+
+  test('ends whole: what stands between the events of a file is not counted on the way', () => {
+    const { progress, pass, shown } = progressAt(true, 1_000);
+    pass(1_000);
+    progress.end({ events: 10, bytes: 980 });
+    assert.match(shown(), /█{24} {2}100% {2}10 events {2}10\/s/);
   });
 
   test('elsewhere is a line now and then, without a bar', () => {

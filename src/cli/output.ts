@@ -14,6 +14,9 @@ export interface OutputOptions {
   readonly plain: boolean;
 }
 
+/** Of a terminal that does not tell, or tells 0. */
+const WIDTH_DEFAULT = 80;
+
 /** Data goes to stdout, talk to stderr. */
 export class Output {
   readonly #stdout: Sink;
@@ -33,7 +36,7 @@ export class Output {
 
   /** Columns of the terminal that shows talk. */
   get width(): number {
-    return this.#stderr.columns ?? 80;
+    return this.#stderr.columns || WIDTH_DEFAULT;
   }
 
   data(text: string): void {
@@ -55,7 +58,7 @@ export class Output {
 
   /** Rows of one shape; cut to the terminal's width, whole when stdout is none. */
   table(rows: readonly Readonly<Record<string, Cell>>[], columns?: readonly string[]): void {
-    const width = this.#stdout.isTTY ? (this.#stdout.columns ?? 80) : null;
+    const width = this.#stdout.isTTY ? this.#stdout.columns || WIDTH_DEFAULT : null;
     const lines = renderTable(rows, { width, ...(columns && { columns }) });
     const [head = '', ...body] = lines;
     this.data([this.#stdout.isTTY && !this.#plain ? `\u001b[1m${head}\u001b[0m` : head, ...body].join('\n'));
@@ -65,8 +68,10 @@ export class Output {
     return this.#color(31, text);
   }
 
-  good(text: string): string {
-    return this.#color(32, text);
+  /** The mark before a line of data, where a person reads it. */
+  verdict(good: boolean): string {
+    const word = good ? 'ok  ' : 'fail';
+    return this.#stdout.isTTY && !this.#plain ? `\u001b[${good ? 32 : 31}m${word}\u001b[0m` : word;
   }
 
   faint(text: string): string {

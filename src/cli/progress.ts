@@ -52,10 +52,10 @@ export class Progress {
     this.#options.out.say(message);
   }
 
-  /** Draws the last state and leaves it standing. */
+  /** Draws the whole as done, what stands between the events of a file included, and leaves it standing. */
   end(done: Done): void {
     if (this.#options.out.interactive) {
-      this.#draw(done);
+      this.#draw({ ...done, bytes: this.#options.totalBytes ?? done.bytes });
       this.#options.out.say('');
     }
     this.#drawn = false;

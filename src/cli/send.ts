@@ -103,7 +103,7 @@ function saySummary(summary: SendSummary, elapsedMs: number, { out }: World): vo
   const parts = [
     `${count(summary.accepted)} accepted`,
     `${count(summary.rejected)} rejected`,
-    `${count(summary.transactions)} transactions`,
+    `${count(summary.transactions)} ${summary.transactions === 1 ? 'transaction' : 'transactions'}`,
     `${timeText(seconds)}, ${count(Math.round(summary.events / seconds))} events/s`,
   ];
   if (summary.resumed > 0) parts.push(`${count(summary.resumed)} batches were sent before`);

@@ -35,7 +35,7 @@ p{max-width:44rem;margin:.5rem 0}
 .scope{color:var(--soft);font-size:.8125rem}
 code{background:var(--code);padding:.1em .35em;border-radius:3px}
 .path,pre code,.scope code{background:none;padding:0}
-pre{background:var(--code);border:1px solid var(--line);border-radius:6px;padding:.85rem 1rem;overflow-x:auto;margin:.75rem 0 0;line-height:1.5;user-select:all;-webkit-user-select:all}
+pre{background:var(--code);border:1px solid var(--line);border-radius:6px;padding:.85rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;margin:.75rem 0 0;line-height:1.5;user-select:all;-webkit-user-select:all}
 table{border-collapse:collapse;width:100%;font-size:.875rem}
 td,th{text-align:left;vertical-align:top;padding:.4rem 1rem .4rem 0;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--soft);font-size:.8125rem}

@@ -2,7 +2,7 @@ import { AzudError } from '../../error/azud-error.ts';
 import { CATALOGUE } from '../../error/catalogue.ts';
 import { type Answer, jsonAnswer } from '../answer.ts';
 import { PAGE_HEADERS } from '../pages/page.ts';
-import { problemPage } from '../pages/problem-page.ts';
+import { problemPage, problemsPage } from '../pages/problem-page.ts';
 import { isErrorCode } from '../problem.ts';
 import type { Route } from './route.ts';
 import { inPath, json, list, named, record, text } from './shapes.ts';
@@ -104,12 +104,21 @@ export const DOCUMENT_ROUTES: readonly Route[] = [
     id: 'problems',
     path: '/problems',
     summary: 'Every error code',
-    description: 'The catalogue of errors.',
+    description: 'The catalogue of errors; a page for browsers, JSON for programs.',
     scope: 'public',
     responses: {
-      200: json('The catalogue.', record({ data: list(record({ code: text, title: text, hint: text })) })),
+      200: {
+        description: 'The catalogue.',
+        content: {
+          'application/json': record({ data: list(record({ code: text, title: text, hint: text })) }),
+          'text/html': text,
+        },
+      },
     },
-    handler: () => jsonAnswer(200, { data: Object.entries(CATALOGUE).map(([code, entry]) => ({ code, ...entry })) }),
+    handler({ headers }) {
+      if (headers.accept?.includes('text/html')) return { status: 200, headers: PAGE_HEADERS, body: problemsPage() };
+      return jsonAnswer(200, { data: Object.entries(CATALOGUE).map(([code, entry]) => ({ code, ...entry })) });
+    },
   },
   {
     ...ROUTE,
