@@ -36,7 +36,7 @@ export interface Analytics {
 export async function openAnalytics(options: AnalyticsOptions): Promise<Analytics> {
   const { plan, metrics, broker, log, onStep, onFatal } = options;
   const { config } = plan;
-  const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, onFatal });
+  const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal });
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
   const stopping = new AbortController();

@@ -1,6 +1,7 @@
 import { AzudError } from '../error/azud-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { StoreConfig } from './config.ts';
 import type { StoreDriver } from './driver.ts';
 
@@ -8,6 +9,8 @@ export interface StoreContext {
   /** Absolute path of the data directory. */
   readonly dataDir: string;
   readonly log: Log;
+  /** Where a driver counts its connections. */
+  readonly metrics?: Metrics;
   /** The system's, unless a test owns time. */
   readonly clock?: Clock;
   /** The store is damaged beyond use in this process: it must exit, and recovers when it starts again. */
@@ -27,6 +30,10 @@ export async function createStoreDriver(config: StoreConfig, context: StoreConte
     case 'duckdb': {
       const { DuckdbStoreDriver } = await sdk('@duckdb/node-api', () => import('./duckdb/driver.ts'));
       return new DuckdbStoreDriver(config, context);
+    }
+    case 'postgres': {
+      const { PostgresStoreDriver } = await sdk('pg pg-copy-streams', () => import('./postgres/driver.ts'));
+      return new PostgresStoreDriver(config, context);
     }
   }
 }

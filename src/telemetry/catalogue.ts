@@ -71,6 +71,15 @@ export const METRICS = {
     ['db_operation_name', 'db_system_name', 'error_type'],
     STORE_BUCKETS,
   ),
+  db_client_connection_count: gauge(
+    '1',
+    'Connections to the store that are used or idle',
+    ['pool', 'db_client_connection_state'],
+    'sum',
+  ),
+  db_client_connection_max: gauge('1', 'Connections to the store that a pool may open', ['pool'], 'sum'),
+  db_client_connection_pending_requests: gauge('1', 'Calls that wait for a free connection', ['pool'], 'sum'),
+  db_client_connection_timeouts_total: counter('1', 'Calls that gave up waiting for a connection', ['pool']),
   azud_attempts_total: counter('1', 'Tries of an operation', ['stage', 'attempt']),
   azud_end_to_end_duration_seconds: histogram(
     's',

@@ -1,4 +1,5 @@
 import { whyNoMount } from './disk.ts';
+import { missingPostgres, POSTGRES_URL } from './postgres.ts';
 
 /**
  * The adapters whose tests need something that a machine may lack. `npm test` runs the tests of those it finds and names
@@ -23,6 +24,12 @@ export const ADAPTERS: readonly Adapter[] = [
     folder: 'src/store/duckdb/',
     missing: () => missingPackage('@duckdb/node-api'),
     remedy: 'run npm ci on a platform that DuckDB is built for',
+  },
+  {
+    name: 'postgres',
+    folder: 'src/store/postgres/',
+    missing: missingPostgres,
+    remedy: `start PostgreSQL 15 or newer at ${POSTGRES_URL}, or name another superuser in AZUD_TEST_POSTGRES`,
   },
   {
     name: 'mount',

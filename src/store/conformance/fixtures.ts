@@ -22,6 +22,15 @@ export interface StoreHarness {
   ): Promise<StoreDriver>;
   /** Ends the driver and removes its data. */
   close(driver: StoreDriver): Promise<void>;
+  /** Values that this store cannot hold. They must be refused by path like any that the type cannot keep. */
+  readonly waivers?: readonly ValueWaiver[];
+}
+
+/** A value of the suite, by its column type and JSON text, that the store refuses, and why it must. */
+export interface ValueWaiver {
+  readonly type: ColumnType;
+  readonly json: string;
+  readonly reason: string;
 }
 
 export function datasetOf(

@@ -59,9 +59,9 @@ class Compilation {
   }
 
   #condition({ column, operator, value }: Condition): string {
-    const name = quote(column);
     const type = this.#type(column);
-    if (operator === 'is') return `${name} IS ${value === null ? 'NULL' : value === true ? 'TRUE' : 'FALSE'}`;
+    if (operator === 'is') return `${quote(column)} IS ${value === null ? 'NULL' : value === true ? 'TRUE' : 'FALSE'}`;
+    const name = this.#dialect.compared?.(quote(column), type) ?? quote(column);
     if (operator === 'in') {
       const list = (Array.isArray(value) ? value : [value]) as readonly Value[];
       return list.length === 0 ? 'FALSE' : `${name} IN (${list.map((one) => this.#bind(one, type)).join(', ')})`;

@@ -8,6 +8,8 @@ export interface Dialect {
   parameter(index: number, type: ColumnType): string;
   /** How a column is read, so that its value arrives exact: often just `name`. */
   read(name: string, type: ColumnType): string;
+  /** How a column stands where it is compared with a value, where that is not just `name`. */
+  compared?(name: string, type: ColumnType): string;
   /** Clause after LIKE that makes `\` an ordinary character; may be empty. */
   readonly likeEscape: string;
 }

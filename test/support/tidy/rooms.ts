@@ -72,6 +72,8 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   'csv-parse': /^(intake|cli)\//,
   'find-my-way': /^http\//,
   'hyparquet-writer': /^(query|export)\//,
+  pg: /^store\/postgres\//,
+  'pg-copy-streams': /^store\/postgres\//,
   pino: /^telemetry\//,
   'prom-client': /^telemetry\//,
   yaml: /^(config|cli)\//,
@@ -96,9 +98,10 @@ export function forbiddenImports(sources: readonly Source[]): string[] {
   });
 }
 
-/** Packages outside the rooms that own them, and packages that are no production dependency. */
+/** Packages outside the rooms that own them, and packages that are no dependency of an installation, optional or not. */
 export function forbiddenPackages(sources: readonly Source[]): string[] {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as PackageJson;
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as PackageJson;
+  const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies };
   return production(sources).flatMap((source) =>
     source.imports
       .filter((it) => it.target === null && !it.specifier.startsWith('node:'))
@@ -115,6 +118,7 @@ export function forbiddenPackages(sources: readonly Source[]): string[] {
 
 interface PackageJson {
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
 }
 
 function production(sources: readonly Source[]): Source[] {

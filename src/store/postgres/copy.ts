@@ -1,0 +1,32 @@
+import { once } from 'node:events';
+import type { ClientBase } from 'pg';
+import { from } from 'pg-copy-streams';
+
+/** The server reads one part while the next is made. @throws what the parts throw, or the server answers */
+export async function copyInto(client: ClientBase, target: string, parts: Iterable<Buffer>): Promise<void> {
+  const copy = client.query(from(`COPY ${target} FROM STDIN`));
+  const failed = new Promise<never>((_resolve, reject) => copy.once('error', reject));
+  // It is met at the next await, or not at all when the parts themselves failed.
+  failed.catch(() => {});
+  try {
+    for (const part of parts) {
+      if (!copy.write(part)) await Promise.race([once(copy, 'drain'), failed]);
+    }
+  } catch (error) {
+    await abandon(copy, error);
+    throw error;
+  }
+  const finished = once(copy, 'finish');
+  finished.catch(() => {});
+  copy.end();
+  await Promise.race([finished, failed]);
+}
+
+/** Tells the server that no more comes. It has ended when the server has said so, or had failed before. */
+async function abandon(copy: ReturnType<typeof from>, error: unknown): Promise<void> {
+  if (copy.errored || copy.closed) return;
+  const closed = new Promise((resolve) => copy.once('close', resolve));
+  copy.on('error', () => {});
+  copy.destroy(error instanceof Error ? error : new Error(String(error)));
+  await closed;
+}

@@ -1,0 +1,32 @@
+import { dropSchema, freshSchema, POSTGRES_URL } from '../../../test/support/postgres.ts';
+import { storeConformance } from '../conformance/suite.ts';
+import type { StoreDriver } from '../driver.ts';
+import { PostgresStoreDriver } from './driver.ts';
+
+const SAFE = { allowDestructive: false, onStep: () => {} };
+const schemas = new WeakMap<StoreDriver, string>();
+
+function create(schema: string): PostgresStoreDriver {
+  const driver = new PostgresStoreDriver({ kind: 'postgres', url: POSTGRES_URL, schema });
+  schemas.set(driver, schema);
+  return driver;
+}
+
+storeConformance('postgres', {
+  async open(datasets) {
+    const driver = create(freshSchema());
+    await driver.open(datasets, SAFE);
+    return driver;
+  },
+  async reopen(driver, datasets, options) {
+    await driver.close();
+    const next = create(schemas.get(driver) ?? '');
+    await next.open(datasets, { ...SAFE, ...options });
+    return next;
+  },
+  async close(driver) {
+    await driver.close();
+    await dropSchema(schemas.get(driver) ?? '');
+  },
+  waivers: [{ type: 'string', json: '"a\\u0000b"', reason: 'PostgreSQL has no U+0000 in text' }],
+});

@@ -1,0 +1,96 @@
+import { AzudError, isAzudError, messageOf } from '../../error/azud-error.ts';
+import type { ErrorCode } from '../../error/catalogue.ts';
+
+/** The driver's errors carry PostgreSQL's SQLSTATE as `code`; those of the socket carry the system's own. */
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  /** Where in a COPY it happened: `COPY flights, line 3, column delay: "x"`. */
+  readonly where: string;
+}
+
+/** The first pattern that fits the SQLSTATE, or the socket's code, gives ours. */
+const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
+  // A connection, a server that starts, stops or has become a replica.
+  [/^(08...|57P0[1-5]|25P03|25006)$/, 'not-connected'],
+  [/^(ECONN.*|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/, 'not-connected'],
+  [/^(28...|42501|3D000)$/, 'access-denied'],
+  // Deadlock, serialization failure, another loader that was first, a partition that was just dropped, memory.
+  [/^(40...|23505|23514|53200)$/, 'unavailable'],
+  [/^(53300|53400|55P03)$/, 'overloaded'],
+  [/^53100$/, 'storage-full'],
+  [/^57014$/, 'query-timeout'],
+  [/^(22...|54000)$/, 'bad-row'],
+];
+
+/** Errors of the client without a code. */
+const MESSAGES: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/^timeout exceeded when trying to connect/, 'overloaded'],
+  [
+    /Connection terminated|Query read timeout|timeout expired|not queryable|connection error|Connection ended/i,
+    'not-connected',
+  ],
+  [/SASL|password|authentication/i, 'access-denied'],
+  [/SSL/, 'not-connected'],
+];
+
+const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'not-connected': 'Check store.host and store.port, and that PostgreSQL runs there.',
+  'access-denied': 'Check store.user, its password, store.database and the rights on store.schema.',
+};
+
+/** Our error for one of PostgreSQL's. What stays unknown is `io-failed`: the process starts anew and fits the tables. */
+export function classify(error: unknown, what: string): AzudError {
+  if (isAzudError(error)) return error;
+  const { code, message } = failureOf(error);
+  const found =
+    CODES.find(([pattern]) => pattern.test(code))?.[1] ?? MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
+  const known = found ?? 'io-failed';
+  const hint = HINTS[known];
+  const text = `${what}: ${message}${hint && isStart(known) ? `. ${hint}` : ''}`;
+  return new AzudError(known, text, { cause: error, ...(hint ? { hint } : {}) });
+}
+
+/** For a query of a user's: whatever is not about the server is about the query. */
+export function classifyQuery(error: unknown, what: string): AzudError {
+  if (isAzudError(error)) return error;
+  const { code, message } = failureOf(error);
+  if (code === '53200') return new AzudError('query-memory', message, { cause: error });
+  const known = classify(error, what);
+  const about: readonly ErrorCode[] = ['not-connected', 'overloaded', 'storage-full', 'query-timeout'];
+  if (about.includes(known.code) && code !== '25006') return known;
+  return new AzudError('sql-failed', message, { cause: error });
+}
+
+export function sqlState(error: unknown): string {
+  return failureOf(error).code;
+}
+
+/** The column that a COPY stumbled over, of those it might be. */
+export function columnAt(error: unknown, names: readonly string[]): string | null {
+  const { where } = failureOf(isAzudError(error) ? error.cause : error);
+  return names.find((name) => where.includes(`, column ${name}: `) || where.endsWith(`, column ${name}`)) ?? null;
+}
+
+/** True when the connection is not to be used again. */
+export function breaksConnection(error: unknown): boolean {
+  const code = classify(error, '').code;
+  return code === 'not-connected' || code === 'io-failed' || code === 'overloaded';
+}
+
+function failureOf(error: unknown): Failure {
+  // Of several addresses that were tried, each has its own error.
+  const one = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
+  const { code, where } = (typeof one === 'object' && one !== null ? one : {}) as { code?: unknown; where?: unknown };
+  return {
+    code: typeof code === 'string' ? code : '',
+    message: firstLine(messageOf(one)),
+    where: typeof where === 'string' ? where : '',
+  };
+}
+
+const isStart = (code: ErrorCode): boolean => code === 'not-connected' || code === 'access-denied';
+
+function firstLine(message: string): string {
+  return (message.split('\n', 1)[0] ?? '').slice(0, 500);
+}

@@ -1,0 +1,60 @@
+import type { ClientBase } from 'pg';
+import { AzudError } from '../../error/azud-error.ts';
+import type { Dataset } from '../../event/dataset.ts';
+import { quote } from '../sql/dialect.ts';
+import { SYSTEM_TABLES } from '../tables.ts';
+import type { PostgresStoreConfig } from './config.ts';
+
+/** `UNIQUE NULLS NOT DISTINCT` came with it. */
+const VERSION_MIN = 150_000;
+
+/**
+ * Looks at the server before anything is asked of it, and makes the schema.
+ * @throws AzudError `invalid-config` for a server that is too old, `unsafe-setting` for one that may lose commits
+ */
+export async function openSchema(
+  client: ClientBase,
+  { schema, allow_unsafe }: Pick<Required<PostgresStoreConfig>, 'schema' | 'allow_unsafe'>,
+): Promise<void> {
+  const { rows } = await client.query<Facts>(FACTS, [schema]);
+  const [facts] = rows;
+  if (Number(facts?.version) < VERSION_MIN) {
+    throw new AzudError('invalid-config', `this store needs PostgreSQL 15 or newer, and the server is ${facts?.words}`);
+  }
+  const unsafe = (['fsync', 'synchronous_commit'] as const).find((name) => facts?.[name] === 'off');
+  if (unsafe !== undefined && !allow_unsafe) {
+    throw new AzudError(
+      'unsafe-setting',
+      `PostgreSQL runs with ${unsafe} = off and may lose events that it confirmed`,
+      {
+        hint: `Set ${unsafe} = on in postgresql.conf, or store.allow_unsafe: true.`,
+      },
+    );
+  }
+  // Whoever may use a schema need not be allowed to make one.
+  if (!facts?.present) await client.query(`CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`);
+}
+
+interface Facts {
+  readonly version: string;
+  readonly words: string;
+  readonly fsync: string;
+  readonly synchronous_commit: string;
+  readonly present: boolean;
+}
+
+const FACTS = `SELECT current_setting('server_version_num') AS version, current_setting('server_version') AS words,
+  current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+  EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS present`;
+
+/** The reader may read datasets, dead letters and receipts; ids, sums and progress are not its affair. */
+export async function grantReading(
+  client: ClientBase,
+  datasets: readonly Dataset[],
+  { schema, reader }: Pick<PostgresStoreConfig, 'schema' | 'reader'>,
+): Promise<void> {
+  if (!reader || !schema) return;
+  const tables = [...datasets.map(({ name }) => name), ...SYSTEM_TABLES.map(({ name }) => name)].map(quote);
+  await client.query(`GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(reader)}`);
+  await client.query(`GRANT SELECT ON ${tables.join(', ')} TO ${quote(reader)}`);
+}

@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { eventually } from './eventually.ts';
+import { freePort } from './system.ts';
+
+/** The server that tests may make schemas in: a superuser's address. */
+export const POSTGRES_URL = process.env.AZUD_TEST_POSTGRES ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+
+let serial = 0;
+
+/** A schema name that no other test has. */
+export function freshSchema(): string {
+  serial += 1;
+  return `azud_test_${process.pid}_${serial}`;
+}
+
+/** One statement as the superuser; answers its rows. */
+export async function asSuperuser(text: string, url = POSTGRES_URL): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+export async function dropSchema(schema: string, url = POSTGRES_URL): Promise<void> {
+  await asSuperuser(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`, url);
+}
+
+/** Null when the server answers, else why not. */
+export async function missingPostgres(): Promise<string | null> {
+  try {
+    await asSuperuser('SELECT 1');
+    return null;
+  } catch (error) {
+    return `no PostgreSQL at ${POSTGRES_URL}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+const run = promisify(execFile);
+
+/** A server of the test's own, which it may stop, kill and start again. */
+export class Cluster {
+  readonly url: string;
+  readonly #folder: string;
+  readonly #port: number;
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
+    this.url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  }
+
+  /** `settings` are lines of postgresql.conf. */
+  static async start(settings: readonly string[] = []): Promise<Cluster> {
+    const folder = await mkdtemp(join(tmpdir(), 'azud-postgres-'));
+    const cluster = new Cluster(folder, await freePort());
+    // PostgreSQL refuses to run as root.
+    if (process.getuid?.() === 0) await run('chown', ['postgres', folder]);
+    await chmod(folder, 0o700);
+    await asPostgres('initdb', ['-D', cluster.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync']);
+    await writeFile(join(cluster.#data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
+    await cluster.up();
+    return cluster;
+  }
+
+  async up(): Promise<void> {
+    const options = `-p ${this.#port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${this.#folder}`;
+    await asPostgres('pg_ctl', ['start', '-w', '-s', '-D', this.#data, '-o', options, '-l', join(this.#folder, 'log')]);
+    await eventually(() => asSuperuser('SELECT 1', this.url));
+  }
+
+  /** `immediate` is what a power cut leaves behind. */
+  async down(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
+    await asPostgres('pg_ctl', ['stop', '-w', '-s', '-D', this.#data, '-m', mode]);
+  }
+
+  async remove(): Promise<void> {
+    await this.down('immediate').catch(() => {});
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  get #data(): string {
+    return join(this.#folder, 'data');
+  }
+}
+
+async function asPostgres(command: string, args: readonly string[]): Promise<void> {
+  const [program = '', ...rest] =
+    process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--', command, ...args] : [command, ...args];
+  // A server started with pipes of ours would keep them open.
+  await run(program, rest, { cwd: tmpdir() });
+}
