@@ -48,7 +48,7 @@ function setting(snapshot: boolean) {
     release: async (upTo: Progress) => void done.push(`release ${upTo[0]?.offset}`),
   };
   const keeper = new Keeper({ store, broker, clock, log: silentLog, limits: LIMITS });
-  return { keeper, clock, done, log, store };
+  return { keeper, clock, done, log, store, broker };
 }
 
 describe('the keeper', () => {
@@ -81,6 +81,29 @@ describe('the keeper', () => {
     log.bytes = 2_000;
     await keeper.tick();
     assert.deepEqual(done, ['sweep 1000000', 'release 2000']);
+  });
+
+  test('counts on from the snapshot of the process before it', async () => {
+    const { keeper, done, log, store } = setting(true);
+    Object.assign(store, { lastSnapshot: async () => [{ stream: 's', offset: 5_000 }] });
+    log.bytes = 5_999;
+    await keeper.tick();
+    log.bytes = 6_000;
+    await keeper.tick();
+    assert.deepEqual(done, ['sweep 1000000', 'snapshot', 'release 6000']);
+  });
+
+  test('begins anew where the last snapshot is of another log', async () => {
+    const { keeper, done, log, store, broker } = setting(true);
+    Object.assign(store, { lastSnapshot: async () => [{ stream: 'other', offset: 5_000 }] });
+    const { backlog } = broker;
+    broker.backlog = async (after) => {
+      if (after[0]?.stream === 'other') throw new AzudError('log-behind', 'another log');
+      return backlog(after);
+    };
+    log.bytes = 1_000;
+    await keeper.tick();
+    assert.deepEqual(done, ['sweep 1000000', 'snapshot', 'release 1000']);
   });
 
   test('sweeps at its interval', async () => {

@@ -1,5 +1,5 @@
 import type { Backlog, Progress } from '../broker/driver.ts';
-import { messageOf } from '../error/azud-error.ts';
+import { isAzudError, messageOf } from '../error/azud-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { KEEPER_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -11,6 +11,7 @@ export interface KeeperOptions {
     sweep(now: number): Promise<void>;
     /** Absent where the store is its own safety: what it has committed is safe. */
     snapshot?(): Promise<Progress>;
+    lastSnapshot?(): Promise<Progress>;
   };
   readonly broker: {
     backlog(after: Progress): Promise<Backlog>;
@@ -25,8 +26,8 @@ export interface KeeperOptions {
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #limits: NonNullable<KeeperOptions['limits']>;
-  /** What the last snapshot of this process holds. Empty at start: an old snapshot is only the safer for a newer one. */
-  #released: Progress = [];
+  /** What the last snapshot holds. Null at start: it may be of a process before this one. */
+  #released: Progress | null = null;
   #releasedAtMs: number;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
 
@@ -63,9 +64,23 @@ export class Keeper {
 
   async #releaseDue(): Promise<boolean> {
     const { broker, clock } = this.#options;
+    this.#released ??= await this.#releasedBefore();
     const { bytes } = await broker.backlog(this.#released);
     if (bytes >= this.#limits.snapshotGrowthBytes) return true;
     return bytes > 0 && clock.monotonic() - this.#releasedAtMs >= this.#limits.snapshotIntervalMs;
+  }
+
+  /** Empty when the last snapshot says nothing about this log: it was begun anew, or has let go of more than that. */
+  async #releasedBefore(): Promise<Progress> {
+    const { broker, store } = this.#options;
+    const progress = (await store.lastSnapshot?.()) ?? [];
+    try {
+      await broker.backlog(progress);
+      return progress;
+    } catch (error) {
+      if (isAzudError(error, 'log-behind')) return [];
+      throw error;
+    }
   }
 
   async #release(): Promise<void> {

@@ -37,6 +37,8 @@ export interface StoreDriver {
   sweep(now: number): Promise<void>;
   /** A verified copy beside the store; answers the progress it holds. Undefined where the store is its own safety. */
   snapshot?(): Promise<Progress>;
+  /** The progress that the last verified copy holds; empty when there is none, or none that can be read. */
+  lastSnapshot?(): Promise<Progress>;
   close(): Promise<void>;
 }
 

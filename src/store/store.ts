@@ -121,6 +121,11 @@ export class Store {
     return this.#call('snapshot', () => (this.#driver.snapshot ?? this.#driver.progress).call(this.#driver));
   }
 
+  /** The progress that the last copy holds, of this process or one before it; empty when there is none. */
+  async lastSnapshot(): Promise<Progress> {
+    return (await this.#driver.lastSnapshot?.()) ?? [];
+  }
+
   close(): Promise<void> {
     return this.#driver.close();
   }

@@ -30,7 +30,7 @@ import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
 import { type DuckdbSettings, Session } from './session.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
 import { fitTables } from './tables.ts';
 import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
@@ -184,6 +184,10 @@ export class DuckdbStoreDriver implements StoreDriver {
       const tables = [...SYSTEM_TABLES.map(({ name }) => name), ...datasets.keys()];
       return takeSnapshot(writer, tables, this.#files);
     });
+  }
+
+  lastSnapshot(): Promise<Progress> {
+    return progressOfSnapshot(this.#files);
   }
 
   async close(): Promise<void> {

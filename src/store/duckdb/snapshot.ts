@@ -35,6 +35,12 @@ export async function takeSnapshot(writer: Session, tables: readonly string[], f
   return progressOf(await readHead(writer));
 }
 
+/** What the snapshot holds; empty when there is none that opens: then the next one is due as if it were the first. */
+export async function progressOfSnapshot(files: StoreFiles): Promise<Progress> {
+  if ((await stat(files.snapshot).catch(() => null)) === null) return [];
+  return reading(files.snapshot, async (session) => progressOf(await readHead(session))).catch(() => []);
+}
+
 /** A checkpoint that meets a full disk ends the engine for this process, so room is asked for before. */
 async function needRoom({ main, wal }: StoreFiles): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(main));
@@ -52,13 +58,17 @@ async function needRoom({ main, wal }: StoreFiles): Promise<void> {
 }
 
 /** The copy is another file than the database, so a second instance may open it; it never writes. */
-async function verified(file: string, tables: readonly string[]): Promise<string> {
+function verified(file: string, tables: readonly string[]): Promise<string> {
+  return reading(file, (session) => contents(session, tables));
+}
+
+async function reading<T>(file: string, read: (session: Session) => Promise<T>): Promise<T> {
   const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY', threads: '1' });
   try {
     const session = await Session.open(instance);
-    const found = await contents(session, tables);
+    const result = await read(session);
     session.close();
-    return found;
+    return result;
   } finally {
     instance.closeSync();
   }
