@@ -22,7 +22,10 @@ interface Document {
 }
 
 async function runningDocument(): Promise<Document> {
-  const azud = await startInMemory();
+  const types = ['string', 'integer', 'number', 'boolean', 'date', 'timestamp', 'date-time'];
+  const params = Object.fromEntries(types.map((type, n) => [`p${n}`, { type }]));
+  const sql = `SELECT ${Object.keys(params).map((name) => `$${name}`)} FROM orders`;
+  const azud = await startInMemory({ endpoints: { every_type: { params, sql } } });
   try {
     return (await (await fetch(`${azud.url}/openapi.json`)).json()) as Document;
   } finally {

@@ -95,12 +95,19 @@ function matches(header: string | undefined, etag: string): boolean {
   return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }
 
+/** Types that JSON Schema knows as formats of text. */
+const STRINGS: Readonly<Record<string, JsonSchema>> = {
+  date: { type: 'string', format: 'date' },
+  timestamp: { type: 'string', format: 'date-time' },
+  'date-time': { type: 'string', format: 'date-time' },
+};
+
 function parameterOf(path: string, [name, { required, declaration }]: [string, EndpointParameter]): Parameter {
   const { required: _required, type, description, ...rest } = declaration;
   // The configuration says null where a bound is not set; JSON Schema leaves it out.
   const bounds = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== undefined));
   const schema: JsonSchema = {
-    ...(type === 'date' || type === 'date-time' ? { type: 'string', format: type } : { type }),
+    ...(STRINGS[type] ?? { type }),
     ...bounds,
   };
   if (path.includes(`{${name}}`)) return inPath(name, description ?? '', schema);
