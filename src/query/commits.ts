@@ -11,6 +11,8 @@ export class Commits {
 
   /** Something of the transaction is in the store. */
   tell(transactionId: string): void {
+    // Mostly nobody waits, and a look for each of thousands of transactions is a tenth of the loader's work.
+    if (this.#waiting.size === 0) return;
     for (const waiter of this.#waiting.get(transactionId) ?? []) waiter.abort();
   }
 
