@@ -91,7 +91,7 @@ export class LogClient implements BrokerDriver {
   async find(transactionId: string): Promise<readonly Located[]> {
     const places = fromJson<readonly Place[]>(await this.#request(FRAME.find, toJson(transactionId)));
     const folder = this.#opened();
-    return Promise.all(places.map((place) => folder.read(place)));
+    return folder.read(places);
   }
 
   async release(upTo: Progress): Promise<void> {

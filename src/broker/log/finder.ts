@@ -6,6 +6,8 @@ import { isOfTransaction, uuidBytes } from './record.ts';
 
 /** Records remembered: some seconds at full rate, which is how long an event waits for the store. */
 const RECENT_MAX = 65_536;
+/** Records that are walked over rather than begin a walk anew: about a stride of the index. */
+const NEAR_RECORDS = 1_000;
 /** How far the time of a record may lie from that of its transaction: first the usual, then the worst request. */
 const SLACKS_MS = [1_000, 30_000] as const;
 
@@ -110,16 +112,26 @@ export class Finder {
     return places;
   }
 
-  /** Of the records at these offsets, those of the transaction. */
+  /** Of the records at these offsets, in order, those of the transaction. One walk finds all that lie near each other. */
   async #places(offsets: readonly number[], id: Buffer): Promise<Place[]> {
     const places: Place[] = [];
-    for (const wanted of offsets) {
-      const segment = await this.#folder.segmentOf(wanted);
-      const entry = (await this.#folder.index(segment)).at(wanted);
+    let found = 0;
+    for (let wanted = offsets[found]; wanted !== undefined; wanted = offsets[found]) {
+      const first: number = wanted;
+      let next: number | undefined = first;
+      const segment = await this.#folder.segmentOf(first);
+      const entry = (await this.#folder.index(segment)).at(first);
       await this.#folder.scan(segment, entry, ({ buffer, at, byte, offset }) => {
-        if (offset === wanted && isOfTransaction(buffer, at, id)) places.push({ segment, byte, offset });
-        return offset < wanted;
+        if (offset < first) return true;
+        if (offset === next) {
+          if (isOfTransaction(buffer, at, id)) places.push({ segment, byte, offset });
+          found += 1;
+          next = offsets[found];
+        }
+        return next !== undefined && next - offset < NEAR_RECORDS;
       });
+      // The walk ended before it: it is not in this segment any more.
+      if (next === first) found += 1;
     }
     return places;
   }

@@ -125,7 +125,7 @@ export class LogOwner implements BrokerDriver {
   async find(transactionId: string): Promise<readonly Located[]> {
     const { folder } = this.#use();
     const places = await this.places(transactionId);
-    return Promise.all(places.map((place) => folder.read(place)));
+    return folder.read(places);
   }
 
   /** Where the records of a transaction lie. */
