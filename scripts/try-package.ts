@@ -32,6 +32,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
 try {
   install();
   walkCommands();
+  refuseDemo();
   refuseOldNode();
   await walkHttp();
   say('the package works');
@@ -51,6 +52,14 @@ function walkCommands(): void {
   say(`azud ${run('npx', ['--no-install', 'azud', '--version'], folder).trim()}`);
   run('npx', ['--no-install', 'azud', 'init', 'my-system'], folder);
   run('npx', ['--no-install', 'azud', 'check'], join(folder, 'my-system'));
+}
+
+/** The demo's data are not in the package: it says what to install before it starts anything. */
+function refuseDemo(): void {
+  const { status, stderr } = spawnSync(process.execPath, [bin, 'demo'], { cwd: folder, encoding: 'utf8' });
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /^azud: the demo needs its data: npm install vega-datasets\n/);
+  say('the demo says what it needs');
 }
 
 /** A Node that is too old must be told so in words; there is one to try with on most machines. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -39,6 +39,26 @@ describe('the package', () => {
   test('ships only what is there', () => {
     const missing = manifest.files.filter((path) => path !== 'dist' && !existsSync(join(ROOT, path)));
     assert.deepEqual(missing, []);
+  });
+
+  test('holds the examples whole, the manual and nothing that a run left behind', () => {
+    const { stdout, stderr } = spawnSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    const [{ files }] = JSON.parse(stdout || assert.fail(stderr)) as [{ files: { path: string }[] }];
+    const packed = files.map(({ path }) => path).filter((path) => !path.startsWith('dist/'));
+    const ours = ['ls-files', '--cached', '--others', '--exclude-standard', ...manifest.files, 'package.json'];
+    const wanted = execFileSync('git', ours, { cwd: ROOT, encoding: 'utf8' }).split('\n');
+    assert.deepEqual(
+      packed.toSorted(),
+      wanted.filter((path) => path !== '' && !path.endsWith('.npmignore')).toSorted(),
+    );
+    const links = [...read('README.md').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, to = '']) => to);
+    assert.deepEqual(
+      links.filter((to) => !packed.some((path) => path === to || path.startsWith(`${to}/`))),
+      [],
+    );
   });
 
   test('has a lockfile for every platform, which npm ci insists on', () => {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { findPackageJSON } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { AzudError } from '../error/azud-error.ts';
 import { Client } from './client.ts';
@@ -13,6 +14,7 @@ const ANSWER_LENGTH = 400;
 /** Two folders up both from src/cli and from dist/cli. */
 const CONFIG = fileURLToPath(new URL('../../examples/flights/azud.yaml', import.meta.url));
 const READER = fileURLToPath(new URL('../../examples/flights/flights.mjs', import.meta.url));
+const FLIGHTS_PACKAGE = 'vega-datasets';
 const CALLS = [
   '/v1/endpoints/delays_by_origin?limit=3',
   '/v1/endpoints/route?origin=LAX&destination=SFO',
@@ -27,6 +29,7 @@ export const demo: Command = {
   settings: true,
   examples: ['azud demo', 'azud demo --server.port 9000'],
   async run(invocation, world) {
+    requireFlights();
     const values = { ...invocation.values, config: CONFIG };
     const config = await configOf({ ...invocation, values }, world);
     const { start } = await import('../app/start.ts');
@@ -81,6 +84,16 @@ async function load(client: Client, world: World): Promise<void> {
   );
 }
 
+/** Said before anything is started. @throws AzudError `missing-package` */
+function requireFlights(): void {
+  try {
+    if (findPackageJSON(FLIGHTS_PACKAGE, READER)) return;
+  } catch {
+    // Not found is thrown or answered, depending on the version of Node.
+  }
+  throw new AzudError('missing-package', `the demo needs its data: npm install ${FLIGHTS_PACKAGE}`);
+}
+
 /** Read in a process of its own: DuckDB, which reads the Parquet file, is no guest in this one. */
 async function* readFlights(): AsyncGenerator<Buffer> {
   const child = spawn(process.execPath, [READER], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -92,11 +105,7 @@ async function* readFlights(): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of child.stdout) yield chunk as Buffer;
     if ((await exited) === 0) return;
-    const missing = words.includes('vega-datasets');
-    throw new AzudError(
-      missing ? 'missing-package' : 'io-failed',
-      missing ? 'the demo needs its data: npm install vega-datasets' : `the flights cannot be read: ${words.trim()}`,
-    );
+    throw new AzudError('io-failed', `the flights cannot be read: ${words.trim()}`);
   } finally {
     child.kill();
   }
