@@ -53,10 +53,3 @@ test('a port that another process has: one line, 69, and the next start finds no
   assert.deepEqual(refusal, { code: 69, words });
   assert.ok(!(await readdir(join(dataDir, 'log'))).includes('lock'));
 });
-
-test('too few open files to begin with: one line, 74', async () => {
-  const launcher = ['prlimit', '--nofile=24'];
-  const refusal = await refusedStart({ config: ORDERS_CONFIG, dataDir: join(folder, 'few'), launcher });
-  assert.equal(refusal.code, 74, refusal.words);
-  assert.match(refusal.words, /^azud: .*EMFILE.*\n.*\n$/);
-});
