@@ -39,7 +39,6 @@ const RETRY: RetryOptions = { firstMs: 100, maxMs: 2_000, attemptsMax: 6 };
  * bounds what waits, tries again what may succeed, and measures.
  */
 export class Broker {
-  readonly capabilities: BrokerCapabilities;
   readonly #driver: BrokerDriver;
   readonly #options: BrokerOptions;
   readonly #pendingBytesMax: number;
@@ -52,13 +51,17 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.#driver = options.driver;
-    this.capabilities = options.driver.capabilities;
     this.#pendingBytesMax = options.pendingBytesMax ?? HTTP_LIMITS.pendingBytesMax;
     this.#retry = options.retry ?? RETRY;
     this.#publishSeconds = options.metrics.histogram('messaging_client_operation_duration_seconds', {
       messaging_operation_name: 'publish',
       messaging_system: this.capabilities.kind,
     });
+  }
+
+  /** What the driver can do: whole once it is open, for some bounds are the server's. */
+  get capabilities(): BrokerCapabilities {
+    return this.#driver.capabilities;
   }
 
   /** @throws AzudError as `BrokerDriver.open`, after the tries that may help */

@@ -1,3 +1,4 @@
+import { AzudError } from '../error/azud-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Io } from '../lib/io.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -10,6 +11,8 @@ import type { BrokerDriver } from './driver.ts';
 export interface BrokerContext {
   /** Absolute; the embedded log lives below it. */
   readonly dataDir: string;
+  /** Name of the system: what it makes on a shared server is called after it. */
+  readonly system: string;
   /**
    * An embedded broker has one owner; other processes on the host are its clients. Brokers behind a network take no
    * notice of it.
@@ -25,7 +28,7 @@ export interface BrokerContext {
 
 /**
  * Opens the broker of a configuration.
- * @throws AzudError as `BrokerDriver.open`
+ * @throws AzudError as `BrokerDriver.open`, `missing-package`
  */
 export async function openBroker(config: BrokerConfig, context: BrokerContext): Promise<Broker> {
   const driver = await createDriver(config, context);
@@ -46,5 +49,18 @@ async function createDriver(config: BrokerConfig, context: BrokerContext): Promi
       const { MemoryDriver } = await import('./memory/driver.ts');
       return new MemoryDriver({ clock: context.clock });
     }
+    case 'nats': {
+      const { NatsDriver } = await sdk('@nats-io/transport-node @nats-io/jetstream', () => import('./nats/driver.ts'));
+      return new NatsDriver(config, context);
+    }
+  }
+}
+
+async function sdk<T>(packages: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new AzudError('missing-package', `this broker needs: npm install ${packages}`, { cause });
   }
 }

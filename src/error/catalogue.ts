@@ -193,6 +193,12 @@ export const CATALOGUE = Object.freeze({
   'access-denied': entry(503, 'The server refused the credentials', 'Check the user, the secret and its rights.', {
     exit: 69,
   }),
+  'topic-missing': entry(
+    503,
+    'The broker lacks what Azud needs there',
+    'Make it as the detail says, or set auto_declare: true.',
+    down,
+  ),
   'io-failed': entry(
     503,
     'Reading or writing a file failed',

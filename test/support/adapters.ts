@@ -1,4 +1,5 @@
 import { whyNoMount } from './disk.ts';
+import { missingNats, NATS_SERVER } from './nats.ts';
 import { missingPostgres, POSTGRES_URL } from './postgres.ts';
 
 /**
@@ -30,6 +31,12 @@ export const ADAPTERS: readonly Adapter[] = [
     folder: 'src/store/postgres/',
     missing: missingPostgres,
     remedy: `start PostgreSQL 15 or newer at ${POSTGRES_URL}, or name another superuser in AZUD_TEST_POSTGRES`,
+  },
+  {
+    name: 'nats',
+    folder: 'src/broker/nats/',
+    missing: missingNats,
+    remedy: `start nats-server -js at ${NATS_SERVER}, or name another in AZUD_TEST_NATS; the faults need nats-server on the PATH`,
   },
   {
     name: 'mount',

@@ -4,6 +4,7 @@ import { isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import { uuidDerived } from '../../event/ids.ts';
 import type { BrokerDriver, Delivery, Position, PublishResult, Subscription } from '../driver.ts';
+import { type BrokerFaults, faultCases } from './faults.ts';
 import { makeMessage } from './messages.ts';
 
 /** What a driver's test gives to be held against the contract. Thirty to eighty lines in most adapters. */
@@ -16,6 +17,8 @@ export interface BrokerHarness {
   settle?(): Promise<void>;
   /** Closes the driver and opens another on the same data. */
   restart?(driver: BrokerDriver): Promise<BrokerDriver>;
+  /** What can be done to the server behind it; absent where there is none. */
+  readonly faults?: BrokerFaults;
   /** Closes the driver and removes its data. */
   close(driver: BrokerDriver): Promise<void>;
 }
@@ -48,6 +51,7 @@ export function brokerConformance(harness: BrokerHarness): void {
     sums(bench);
     limits(bench);
     if (harness.restart) survival(bench);
+    if (harness.faults) faultCases(bench.driver, harness.faults);
   });
 }
 

@@ -67,6 +67,8 @@ export const ROOMS: readonly Room[] = [
 /** Which rooms may import a package; the others ask the room that owns it. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   '@duckdb/node-api': /^store\/duckdb\//,
+  '@nats-io/jetstream': /^broker\/nats\//,
+  '@nats-io/transport-node': /^broker\/nats\//,
   ajv: /^event\//,
   'ajv-formats': /^event\//,
   'csv-parse': /^(intake|cli)\//,

@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import { type JetStreamClient, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  type ServerInfo,
+} from '@nats-io/transport-node';
+import { AzudError, messageOf } from '../../error/azud-error.ts';
+import { classified, notConnected } from './errors.ts';
+
+export interface ServerSettings {
+  readonly servers: string;
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly token: string | null;
+  readonly credentials: string | null;
+  readonly ca: string | null;
+}
+
+/** A live connection and what is reached through it. */
+export interface Link {
+  readonly nats: NatsConnection;
+  readonly stream: JetStreamClient;
+  readonly manager: JetStreamManager;
+  readonly server: ServerInfo;
+}
+
+/** Longest wait for a connection or for one answer, ms: a cluster elects a new leader in about 5 s. */
+const TIMEOUT_MS = 5_000;
+/** A dead server is noticed after two pings go unanswered. */
+const PING_MS = 5_000;
+
+/**
+ * At most one connection. It does not come back by itself: the next call makes a new one, so that a call on a dead
+ * connection fails at once, and the portable broker decides how often to try.
+ */
+export class Connection {
+  readonly where: string;
+  readonly #settings: ServerSettings;
+  #link: Promise<Link> | null = null;
+  #closed = true;
+
+  constructor(settings: ServerSettings) {
+    this.#settings = settings;
+    this.where = `nats ${settings.servers}`;
+  }
+
+  open(): Promise<Link> {
+    this.#closed = false;
+    return this.link();
+  }
+
+  /** @throws AzudError `not-connected`, `access-denied`, `topic-missing` when the server has no JetStream */
+  async link(): Promise<Link> {
+    if (this.#closed) throw notConnected(this.where);
+    const link = this.#link ?? this.#connect();
+    this.#link = link;
+    try {
+      return await link;
+    } catch (error) {
+      this.#forget(link);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const link = await this.#link?.catch(() => null);
+    this.#link = null;
+    await link?.nats.close();
+  }
+
+  async #connect(): Promise<Link> {
+    const options = await connectionOptions(this.#settings);
+    try {
+      const nats = await connect(options);
+      void nats.closed().then(() => this.#forgetClosed(nats));
+      const manager = await jetstreamManager(nats, { timeout: TIMEOUT_MS, checkAPI: false });
+      const server = nats.info;
+      if (!server) throw notConnected(this.where);
+      return { nats, manager, server, stream: manager.jetstream() };
+    } catch (error) {
+      throw classified(error, this.where);
+    }
+  }
+
+  #forget(link: Promise<Link>): void {
+    if (this.#link === link) this.#link = null;
+  }
+
+  async #forgetClosed(nats: NatsConnection): Promise<void> {
+    const current = this.#link;
+    const link = await current?.catch(() => null);
+    if (current && (!link || link.nats === nats)) this.#forget(current);
+  }
+}
+
+async function connectionOptions(settings: ServerSettings): Promise<ConnectionOptions> {
+  const { servers, user, password, token, credentials, ca } = settings;
+  const list = servers.split(',').map((each) => each.trim());
+  const tls = ca !== null || list.some((each) => each.startsWith('tls://'));
+  return {
+    servers: list,
+    name: 'azud',
+    reconnect: false,
+    timeout: TIMEOUT_MS,
+    pingInterval: PING_MS,
+    maxPingOut: 2,
+    ...(user !== null && { user }),
+    ...(password !== null && { pass: password }),
+    ...(token !== null && { token }),
+    ...(credentials !== null && { authenticator: credsAuthenticator(await readSecret(credentials)) }),
+    ...(tls && { tls: ca === null ? {} : { caFile: ca } }),
+  };
+}
+
+async function readSecret(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new AzudError('access-denied', `the credentials ${path} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,233 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+import type { Message } from '../../event/batch.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type {
+  Backlog,
+  BrokerCapabilities,
+  BrokerDriver,
+  Located,
+  Progress,
+  PublishResult,
+  Subscription,
+} from '../driver.ts';
+import { Connection, type Link, type ServerSettings } from './connection.ts';
+import { type DurabilitySettings, durabilityOf } from './durability.ts';
+import { ENVELOPE_BYTES, headersOf, messageOf } from './envelope.ts';
+import { aheadOfStream, classified, otherStream, removedBefore, tooLarge } from './errors.ts';
+import { Reader } from './reader.ts';
+import { NatsSubscription } from './subscription.ts';
+import { leaveSums, storedSums } from './sums.ts';
+import { Tally } from './tally.ts';
+import { declare, eventSubjects, exists, inspect, missing, subjectOf, sumsSubject, type Topology } from './topology.ts';
+
+/** What NATS_SETTINGS (config.ts) declares, read. */
+export interface NatsSettings extends ServerSettings, DurabilitySettings {
+  readonly stream: string | null;
+  readonly replicas: number;
+  readonly max_bytes: number | null;
+  readonly duplicate_window: number;
+  readonly auto_declare: boolean;
+}
+
+export interface NatsContext {
+  /** Name of the system; the stream is called after it. */
+  readonly system: string;
+  readonly clock: Clock;
+}
+
+/** Until the server has told its own bounds: what nats-server starts with. */
+const PAYLOAD_BYTES_DEFAULT = 1024 * 1024;
+
+/** One JetStream stream: positions are its sequences, and whoever reads begins where its store ends. */
+export class NatsDriver implements BrokerDriver {
+  readonly #settings: NatsSettings;
+  readonly #clock: Clock;
+  readonly #topology: Topology;
+  readonly #connection: Connection;
+  #capabilities: BrokerCapabilities = {
+    kind: 'nats',
+    order: true,
+    positions: true,
+    find: true,
+    sharing: 'network',
+    messageBytesMax: PAYLOAD_BYTES_DEFAULT - ENVELOPE_BYTES,
+    durability: 'acknowledged means written by the NATS servers that keep the stream',
+  };
+  /** Of the positions that it gives. */
+  #name = '';
+  #tally: Promise<Tally> | null = null;
+  /** Closed with the driver: the client's timers would keep the process alive. */
+  readonly #subscriptions = new Set<Subscription>();
+
+  constructor(settings: NatsSettings, { system, clock }: NatsContext) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#topology = { ...settings, stream: settings.stream ?? `azud_${system.replaceAll(/[^\w-]/g, '_')}` };
+    this.#connection = new Connection(settings);
+  }
+
+  get capabilities(): BrokerCapabilities {
+    return this.#capabilities;
+  }
+
+  /** The stream is made when it is missing and `auto_declare` is set. @throws also `topic-missing`, `unsafe-setting` */
+  async open(): Promise<void> {
+    try {
+      await this.#open();
+    } catch (error) {
+      await this.#connection.close();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { manager, server } = await this.#connection.open();
+    const topology = this.#topology;
+    const found = await exists(manager, topology);
+    if (!found && !this.#settings.auto_declare) throw missing(topology);
+    const info = found ?? (await declare(manager, topology));
+    if (!this.#settings.allow_unsafe) inspect(info, topology);
+    this.#name = nameOf(info);
+    const durability = await durabilityOf(info, this.#settings);
+    const { max_msg_size } = info.config;
+    const bytesMax = max_msg_size > 0 ? Math.min(max_msg_size, server.max_payload) : server.max_payload;
+    this.#capabilities = { ...this.#capabilities, durability, messageBytesMax: bytesMax - ENVELOPE_BYTES };
+  }
+
+  async publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const link = await this.#connection.link();
+    return Promise.all(messages.map((message) => this.#publishOne(link, message)));
+  }
+
+  async subscribe(from: Progress): Promise<Subscription> {
+    const link = await this.#connection.link();
+    const info = await this.#info(link);
+    const released = await storedSums(link, this.#topology);
+    const offset = this.#offsetOf(info, from);
+    if (from.length > 0 && offset < released.upTo) throw removedBefore(offset, released.upTo + 1);
+    const subscription = new NatsSubscription({
+      reader: await this.#reader(offset + 1),
+      open: (sequence) => this.#reader(sequence),
+      stream: this.#name,
+      sumsSubject: sumsSubject(this.#topology),
+      clock: this.#clock,
+      onClose: () => this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  async backlog(after: Progress): Promise<Backlog> {
+    const { tally, info } = await this.#counted();
+    const waiting = tally.after(this.#offsetOf(info, after));
+    return { ...waiting, accepted: tally.accepted, end: this.#progress(tally.end) };
+  }
+
+  async find(transactionId: string): Promise<readonly Located[]> {
+    const { tally, link } = await this.#counted();
+    const found: Located[] = [];
+    for (const offset of tally.candidates(transactionId)) {
+      const stored = await this.#calling(link.manager.streams.getMessage(this.#topology.stream, { seq: offset }));
+      const message = stored && messageOf({ subject: stored.subject, headers: stored.header, data: stored.data });
+      if (message?.transactionId === transactionId) found.push({ message, position: { stream: this.#name, offset } });
+    }
+    return found;
+  }
+
+  /** Purges what the store holds safely, and leaves the sums of it in the stream, so that `accepted` stays exact. */
+  async release(upTo: Progress): Promise<void> {
+    const { tally, info, link } = await this.#counted();
+    const offset = this.#offsetOf(info, upTo);
+    if (offset <= tally.released) return;
+    await this.#calling(leaveSums(link, this.#topology, tally.sumsUpTo(offset)));
+    const { streams } = link.manager;
+    const { stream } = this.#topology;
+    await this.#calling(streams.purge(stream, { filter: eventSubjects(this.#topology), seq: offset + 1 }));
+    await this.#calling(streams.purge(stream, { filter: sumsSubject(this.#topology), keep: 1 }));
+  }
+
+  async close(): Promise<void> {
+    const tally = await this.#tally?.catch(() => null);
+    this.#tally = null;
+    await Promise.all([tally?.close(), ...[...this.#subscriptions].map((each) => each.close())]);
+    await this.#connection.close();
+  }
+
+  async #publishOne({ stream }: Link, message: Message): Promise<PublishResult> {
+    const bytesMax = this.#capabilities.messageBytesMax;
+    if (message.payload.length > bytesMax) return { error: tooLarge(message.payload.length, bytesMax) };
+    try {
+      const { seq } = await stream.publish(subjectOf(this.#topology, message.dataset), message.payload, {
+        msgID: message.id,
+        headers: headersOf(message),
+        expect: { streamName: this.#topology.stream },
+      });
+      return { position: { stream: this.#name, offset: seq } };
+    } catch (error) {
+      return { error: classified(error, this.#where) };
+    }
+  }
+
+  async #reader(from: number): Promise<Reader> {
+    const link = await this.#connection.link();
+    return Reader.open({ link, stream: this.#topology.stream, from, headersOnly: false });
+  }
+
+  /** The sums of everything that was published before this call. */
+  async #counted(): Promise<{ link: Link; info: StreamInfo; tally: Tally }> {
+    const link = await this.#connection.link();
+    const info = await this.#info(link);
+    const { first_seq, last_seq } = info.state;
+    const current = await this.#tally?.catch(() => null);
+    if (current && (current.failed || current.created !== info.created)) {
+      this.#tally = null;
+      await current.close();
+    }
+    this.#tally ??= Tally.open(link, this.#topology, info.created);
+    const opening = this.#tally;
+    try {
+      const tally = await opening;
+      if (first_seq <= last_seq) await tally.reached(last_seq);
+      return { link, info, tally };
+    } catch (error) {
+      if (this.#tally === opening) this.#tally = null;
+      throw error;
+    }
+  }
+
+  async #info({ manager }: Link): Promise<StreamInfo> {
+    const info = await this.#calling(manager.streams.info(this.#topology.stream));
+    this.#name = nameOf(info);
+    return info;
+  }
+
+  get #where(): string {
+    return `stream ${this.#topology.stream} of ${this.#connection.where}`;
+  }
+
+  async #calling<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw classified(error, this.#where);
+    }
+  }
+
+  /** @throws AzudError `log-behind` when the progress is of another stream, or ahead of this one */
+  #offsetOf({ state }: StreamInfo, progress: Progress): number {
+    const [position] = progress;
+    if (!position) return 0;
+    if (position.stream !== this.#name) throw otherStream(position.stream, this.#name);
+    if (position.offset > state.last_seq) throw aheadOfStream(position.offset, state.last_seq);
+    return position.offset;
+  }
+
+  #progress(offset: number): Progress {
+    return offset === 0 ? [] : [{ stream: this.#name, offset }];
+  }
+}
+
+/** A stream that is made again under its old name begins at 1 again: it is another one. */
+function nameOf({ config, created }: StreamInfo): string {
+  return `${config.name}@${created}`;
+}

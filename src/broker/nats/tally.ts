@@ -1,0 +1,193 @@
+import type { Link } from './connection.ts';
+import { type Arrival, type Envelope, envelopeOf } from './envelope.ts';
+import { classified, foreign } from './errors.ts';
+import { Reader } from './reader.ts';
+import { type Sums, storedSums, upToOf } from './sums.ts';
+import { sumsSubject, type Topology } from './topology.ts';
+
+/** Of the messages after some sequence. */
+export interface Waiting {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly oldestTime: number | null;
+  readonly queued: ReadonlyMap<string, number>;
+}
+
+/** A server that cannot be followed this fast is answered for as unavailable, ms. */
+const CATCH_UP_MS = 30_000;
+
+/**
+ * Adds up a stream by reading the headers of its messages, once and then as they come: JetStream counts messages, and the
+ * sums need events by dataset. About 100 bytes a message that is not released yet.
+ */
+export class Tally {
+  readonly #reader: Reader;
+  readonly #sums: string;
+  readonly #where: string;
+  readonly #closing = new AbortController();
+  readonly #rows: Row[] = [];
+  readonly #accepted = new Map<string, number>();
+  readonly #waiters = new Set<() => void>();
+  readonly #names = new Map<string, string>();
+  /** Of the stream, as its info tells it. */
+  readonly created: string;
+  #seen: number;
+  #released: Sums;
+  #failure: unknown = null;
+
+  private constructor(reader: Reader, { topology, created, base }: TallyParts) {
+    this.created = created;
+    this.#released = base;
+    this.#reader = reader;
+    this.#sums = sumsSubject(topology);
+    this.#where = `stream ${topology.stream}`;
+    this.#seen = base.upTo;
+    for (const [dataset, events] of Object.entries(base.accepted)) this.#accepted.set(dataset, events);
+    this.#follow().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** @throws AzudError `topic-missing`, `not-connected` */
+  static async open(link: Link, topology: Topology, created: string): Promise<Tally> {
+    const base = await storedSums(link, topology);
+    const reader = await Reader.open({ link, stream: topology.stream, from: base.upTo + 1, headersOnly: true });
+    return new Tally(reader, { topology, created, base });
+  }
+
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** Events ever accepted, by dataset. */
+  get accepted(): ReadonlyMap<string, number> {
+    return new Map(this.#accepted);
+  }
+
+  /** Sequence of the last message of ours; 0 when there is none. */
+  get end(): number {
+    return this.#rows.at(-1)?.sequence ?? this.#released.upTo;
+  }
+
+  /** Everything up to this sequence is released. */
+  get released(): number {
+    return this.#released.upTo;
+  }
+
+  /** Resolves when everything up to the sequence is counted. @throws AzudError `not-connected`, `unavailable`, `log-damaged` */
+  async reached(sequence: number): Promise<void> {
+    const deadline = AbortSignal.timeout(CATCH_UP_MS);
+    while (this.#seen < sequence) {
+      if (this.#failure !== null) throw classified(this.#failure, this.#where);
+      if (deadline.aborted) throw classified(deadline.reason, this.#where);
+      const step = Promise.withResolvers<void>();
+      this.#waiters.add(step.resolve);
+      deadline.addEventListener('abort', () => step.resolve(), { once: true });
+      await step.promise;
+    }
+  }
+
+  after(sequence: number): Waiting {
+    const from = this.#indexAfter(sequence);
+    const queued = new Map<string, number>();
+    let bytes = 0;
+    for (let at = from; at < this.#rows.length; at += 1) {
+      const row = this.#rows[at] as Row;
+      bytes += row.bytes;
+      queued.set(row.dataset, (queued.get(row.dataset) ?? 0) + row.events);
+    }
+    return { messages: this.#rows.length - from, bytes, oldestTime: this.#rows[from]?.time ?? null, queued };
+  }
+
+  /** What was accepted up to a sequence. */
+  sumsUpTo(sequence: number): Sums {
+    const accepted = new Map(this.#accepted);
+    for (const [dataset, events] of this.after(sequence).queued) {
+      accepted.set(dataset, (accepted.get(dataset) ?? 0) - events);
+    }
+    return { upTo: sequence, accepted: Object.fromEntries(accepted), sequence: this.#released.sequence };
+  }
+
+  /** Sequences of the messages that may be of the transaction. */
+  candidates(transactionId: string): number[] {
+    const key = keyOf(transactionId);
+    return this.#rows.filter((row) => row.key === key).map(({ sequence }) => sequence);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#reader.close();
+  }
+
+  async #follow(): Promise<void> {
+    for (;;) {
+      const message = await this.#reader.next(this.#closing.signal);
+      if (message === null) return;
+      this.#take(message.seq, message);
+      this.#seen = message.seq;
+      if (this.#reader.waiting === 0) this.#wake();
+    }
+  }
+
+  #take(sequence: number, arrival: Arrival): void {
+    // What this or another process released is gone; what was accepted stays counted.
+    if (arrival.subject === this.#sums) {
+      this.#drop(upToOf(arrival), sequence);
+      return;
+    }
+    const envelope = envelopeOf(arrival);
+    if (!envelope) throw foreign(this.#where, sequence);
+    this.#rows.push(this.#rowOf(sequence, envelope));
+    this.#accepted.set(envelope.dataset, (this.#accepted.get(envelope.dataset) ?? 0) + envelope.events);
+  }
+
+  #rowOf(sequence: number, { dataset, events, payloadBytes, time, transactionId }: Envelope): Row {
+    // One string a dataset instead of one a message.
+    const name = this.#names.get(dataset) ?? dataset;
+    this.#names.set(name, name);
+    return { sequence, dataset: name, events, bytes: payloadBytes, time, key: keyOf(transactionId) };
+  }
+
+  #drop(upTo: number, sequence: number): void {
+    this.#released = { ...this.#released, upTo: Math.max(upTo, this.#released.upTo), sequence };
+    this.#rows.splice(0, this.#indexAfter(upTo));
+  }
+
+  #indexAfter(sequence: number): number {
+    let [low, high] = [0, this.#rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#rows[middle] as Row).sequence <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter();
+    this.#waiters.clear();
+  }
+}
+
+interface Row {
+  readonly sequence: number;
+  readonly dataset: string;
+  readonly events: number;
+  readonly bytes: number;
+  readonly time: number;
+  readonly key: number;
+}
+
+interface TallyParts {
+  readonly topology: Topology;
+  readonly created: string;
+  readonly base: Sums;
+}
+
+/** Thirty-two bits of a transaction id that are random in every kind of UUID; the message itself settles the rest. */
+function keyOf(transactionId: string): number {
+  return Number.parseInt(transactionId.slice(-8), 16);
+}

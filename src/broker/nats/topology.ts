@@ -1,0 +1,124 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import { classified, isStreamMissing, topicMissing, unsafe } from './errors.ts';
+
+/** What Azud needs on the server: one stream. */
+export interface Topology {
+  readonly stream: string;
+  readonly replicas: number;
+  readonly max_bytes: number | null;
+  /** ms. */
+  readonly duplicate_window: number;
+}
+
+/** Events lie below it, one subject a dataset; names of datasets begin with a letter, so the sums collide with none. */
+export function subjectOf({ stream }: Topology, dataset: string): string {
+  return `azud.${stream}.${dataset}`;
+}
+
+export function eventSubjects(topology: Topology): string {
+  return subjectOf(topology, '*');
+}
+
+/** Holds what was accepted in the part that is gone. Two tokens deeper than events, so that `*` leaves it out. */
+export function sumsSubject(topology: Topology): string {
+  return `azud.${topology.stream}._.released`;
+}
+
+/** The stream as it is, null when there is none. @throws AzudError `not-connected`, `access-denied` */
+export async function exists(manager: JetStreamManager, topology: Topology): Promise<StreamInfo | null> {
+  try {
+    return await manager.streams.info(topology.stream);
+  } catch (error) {
+    if (isStreamMissing(error)) return null;
+    throw classified(error, `stream ${topology.stream}`);
+  }
+}
+
+/** Makes the stream. Two processes may do it at once: the second finds the same. */
+export async function declare(manager: JetStreamManager, topology: Topology): Promise<StreamInfo> {
+  try {
+    return await manager.streams.add(streamConfig(topology));
+  } catch (error) {
+    throw classified(error, `stream ${topology.stream} with replicas: ${topology.replicas}`);
+  }
+}
+
+export async function remove(manager: JetStreamManager, topology: Topology): Promise<void> {
+  try {
+    await manager.streams.delete(topology.stream);
+  } catch (error) {
+    if (!isStreamMissing(error)) throw classified(error, `stream ${topology.stream}`);
+  }
+}
+
+/** What infrastructure code has to make, in one line. */
+export function missing(topology: Topology): Error {
+  const { subjects, storage, num_replicas } = streamConfig(topology);
+  const wanted = `subjects ${subjects.join(' and ')}, storage ${storage}, ${num_replicas} replicas, discard new`;
+  return topicMissing(`stream ${topology.stream}`, `auto_declare is false, so make it with ${wanted}`);
+}
+
+/**
+ * Never full silently: `discard: new` refuses what does not fit, and nothing ages out before a store has it; what
+ * the store holds safely is purged by `release`.
+ */
+function streamConfig(topology: Topology): StreamConfigMade {
+  return {
+    name: topology.stream,
+    description: 'Azud: events accepted and not yet released by the store',
+    subjects: [eventSubjects(topology), sumsSubject(topology)],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    num_replicas: topology.replicas,
+    max_bytes: topology.max_bytes ?? -1,
+    duplicate_window: topology.duplicate_window * 1_000_000,
+  };
+}
+
+type StreamConfigMade = Pick<
+  StreamConfig,
+  'name' | 'subjects' | 'retention' | 'storage' | 'discard' | 'num_replicas' | 'max_bytes' | 'duplicate_window'
+> & { readonly description: string };
+
+/**
+ * Holds a stream that somebody else made against what Azud promises.
+ * @throws AzudError `unsafe-setting` with the first thing that would lose events; `topic-missing` for lacking subjects
+ */
+export function inspect({ config }: StreamInfo, topology: Topology): void {
+  const where = `stream ${config.name}`;
+  const lacking = [eventSubjects(topology), sumsSubject(topology)].filter((each) => !covered(each, config.subjects));
+  if (lacking.length > 0) throw topicMissing(where, `it does not take the subjects ${lacking.join(' and ')}`);
+  const set = (setting: string) => `Set ${setting} on the stream`;
+  if (config.storage !== StorageType.File) throw unsafe(where, 'it is kept in memory', set('storage: file'));
+  if (config.retention !== RetentionPolicy.Limits) {
+    throw unsafe(where, `${config.retention} retention removes what a second reader needs`, set('retention: limits'));
+  }
+  if (config.max_age > 0) throw unsafe(where, 'max_age removes events that no store has yet', set('max_age: 0'));
+  const bounded = config.max_bytes > 0 || config.max_msgs > 0;
+  if (bounded && config.discard !== DiscardPolicy.New) {
+    throw unsafe(where, 'discard: old removes events that no store has yet', set('discard: new'));
+  }
+  if (config.max_msgs_per_subject > 0) {
+    throw unsafe(where, 'max_msgs_per_subject removes events that no store has yet', set('max_msgs_per_subject: -1'));
+  }
+}
+
+/** Is a subject (with its wildcards) within one of the stream's? */
+function covered(subject: string, subjects: readonly string[] | undefined): boolean {
+  const wanted = subject.split('.');
+  return (subjects ?? []).some((each) => {
+    const given = each.split('.');
+    const tail = given.at(-1) === '>';
+    const head = tail ? given.slice(0, -1) : given;
+    if (tail ? wanted.length <= head.length : wanted.length !== head.length) return false;
+    return head.every((token, at) => token === '*' || token === wanted[at]);
+  });
+}
