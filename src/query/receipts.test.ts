@@ -93,6 +93,19 @@ describe('a receipt', () => {
     assert.deepEqual(await receipts.of(batch.transactionId, NEVER), stored);
   });
 
+  test('is there for whoever may know of every dataset in it, and for nobody else', async () => {
+    const flight = batchOf(flights(1));
+    await flow.publish(flight, batchOf([{ id: 1 }], { dataset: 'clients', transactionId: flight.transactionId }));
+    for (const write of [() => Promise.resolve(), () => writeAll(flow)]) {
+      await write();
+      const asked = (known: readonly string[]) =>
+        receipts.of(flight.transactionId, NEVER, (dataset) => known.includes(dataset));
+      await assert.rejects(asked(['flights']), { code: 'transaction-not-found' });
+      const { dataset, counts } = await asked(['flights', 'clients']);
+      assert.deepEqual([dataset, counts.accepted], [null, 2]);
+    }
+  });
+
   test('is partial with its dead letters, and lists the first hundred', async () => {
     const rejects = Array.from({ length: 150 }, (_, n) => rejectOf(n + 2));
     const batch = batchOf(flights(1), { rejects });

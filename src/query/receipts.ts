@@ -44,8 +44,11 @@ export class Receipts {
     this.#options = options;
   }
 
-  /** @throws AzudError `transaction-not-found`, also for what is no transaction id at all */
-  async of(transactionId: string, signal: AbortSignal): Promise<Receipt> {
+  /**
+   * @param visible which datasets the asker may know of: a transaction that holds another is not found
+   * @throws AzudError `transaction-not-found`, also for what is no transaction id at all
+   */
+  async of(transactionId: string, signal: AbortSignal, visible: (dataset: string) => boolean = all): Promise<Receipt> {
     const id = transactionId.toLowerCase();
     if (!isUuid(id)) throw notFound(transactionId);
     // The broker first: a batch that is written between the two reads is then seen twice, never not at all.
@@ -53,6 +56,11 @@ export class Receipts {
     const written = await this.#read({ table: TRANSACTIONS, order: ['batch_id'], limit: BATCHES_MAX }, id, signal);
     const waiting = queuedOf(held, written);
     if (written.length + waiting.length === 0) throw notFound(transactionId);
+    const datasets = new Set([
+      ...written.map((row) => String(row.dataset)),
+      ...waiting.map((message) => message.dataset),
+    ]);
+    if (![...datasets].every(visible)) throw notFound(transactionId);
     const queued = waiting.reduce((total, message) => total + message.events, 0);
     const counts = {
       accepted: sum(written, 'accepted') + queued,
@@ -61,10 +69,9 @@ export class Receipts {
       dead: sum(written, 'dead'),
       queued,
     };
-    const datasets = new Set([...written.map((row) => row.dataset), ...waiting.map((message) => message.dataset)]);
     return {
       transaction_id: id,
-      dataset: datasets.size === 1 ? String([...datasets][0]) : null,
+      dataset: datasets.size === 1 ? ([...datasets][0] ?? null) : null,
       received_at: receivedAt(written, waiting),
       state: receiptState(counts),
       counts,
@@ -141,6 +148,8 @@ export class Receipts {
     return allRecords(stream);
   }
 }
+
+const all = (): boolean => true;
 
 interface SystemRead {
   readonly table: SystemTable;
