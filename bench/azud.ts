@@ -37,22 +37,19 @@ export function post(azud: System, options: Omit<Parameters<typeof load>[0], 'po
   return load({ port: portOf(azud), ...options });
 }
 
-/** Sends each body once, `connections` at a time. @throws Error when one is not accepted */
+/** Sends each body once, `connections` at a time, through the cheap generator. @throws Error when one is not accepted */
 export async function sendAll(url: string, bodies: readonly Buffer[], connections: number): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < bodies.length) {
-      const body = bodies[next] as Buffer<ArrayBuffer>;
-      next += 1;
-      for (;;) {
-        const answer = await fetch(url, { method: 'POST', headers: NDJSON_TYPE, body });
-        const text = await answer.text();
-        if (answer.status === 202) break;
-        if (answer.status !== 503 && answer.status !== 429) throw new Error(`${answer.status} ${text}`);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, worker));
+  const { port, pathname } = new URL(url);
+  const { requests, errors } = await load({
+    port: Number(port),
+    path: pathname,
+    headers: NDJSON_TYPE,
+    body: (n) => bodies[n] as Buffer,
+    connections: Math.min(connections, bodies.length),
+    seconds: 3_600,
+    requestsMax: bodies.length,
+  });
+  if (errors > 0 || requests < bodies.length) throw new Error(`${requests} of ${bodies.length} batches were accepted`);
 }
 
 /** Resolves when everything accepted is in the store. @throws Error when that takes too long or does not balance */

@@ -10,7 +10,10 @@ export interface LoadOptions {
   readonly body: Buffer | ((request: number) => Buffer);
   readonly headers?: Readonly<Record<string, string>>;
   readonly connections: number;
+  /** Ends after this long … */
   readonly seconds: number;
+  /** … or after so many requests. */
+  readonly requestsMax?: number;
 }
 
 export interface LoadResult {
@@ -64,7 +67,7 @@ class Run {
       let sentAt = 0;
       const next = () => {
         sentAt = performance.now();
-        if (sentAt >= deadline) return finish(socket, resolve);
+        if (sentAt >= deadline || this.#isComplete()) return finish(socket, resolve);
         socket.write(this.#next());
       };
       const answers = new AnswerReader((status) => {
@@ -89,6 +92,10 @@ class Run {
       p50: this.#quantile(0.5),
       p99: this.#quantile(0.99),
     };
+  }
+
+  #isComplete(): boolean {
+    return this.#sent >= (this.#options.requestsMax ?? Number.POSITIVE_INFINITY);
   }
 
   #next(): Buffer {

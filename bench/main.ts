@@ -11,11 +11,12 @@ import { growth } from './cases/growth.ts';
 import { intake } from './cases/intake.ts';
 import { log } from './cases/log.ts';
 import { memory } from './cases/memory.ts';
+import { postgres } from './cases/postgres.ts';
 import { rowById } from './cases/row-by-id.ts';
 import { single } from './cases/single.ts';
 import { store } from './cases/store.ts';
 
-const CASES: readonly Case[] = [single, batches, intake, freshness, rowById, log, store, memory, growth];
+const CASES: readonly Case[] = [single, batches, intake, freshness, rowById, log, store, postgres, memory, growth];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
