@@ -63,6 +63,8 @@ export class Connections {
       options: startOptions({ search_path: options.schema, ...SESSION, ...PURPOSE[pool] }),
     };
     this.#pool = new Pool({ ...this.#config, max, idleTimeoutMillis: IDLE_TIMEOUT_MS });
+    // The statement in hand fails as well; without a listener the same error would end the process.
+    this.#pool.on('connect', (client) => void client.on('error', () => {}));
     // An idle connection that the server ends is replaced when the next one is asked for.
     this.#pool.on('error', () => this.#count());
     for (const event of ['acquire', 'release', 'remove'] as const) this.#pool.on(event, () => this.#count());
@@ -91,6 +93,7 @@ export class Connections {
   /** Gives a connection back; after an error that says so it is closed instead. */
   give(client: PoolClient, error?: unknown): void {
     client.release(error !== undefined && breaksConnection(error));
+    this.#count();
   }
 
   /** The work on a connection of its own. @throws what the work throws, as it is */

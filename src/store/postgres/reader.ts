@@ -1,4 +1,4 @@
-import type { FieldDef, PoolClient, QueryArrayResult } from 'pg';
+import type { FieldDef, PoolClient, QueryArrayResult, QueryConfig } from 'pg';
 import type { AzudError } from '../../error/azud-error.ts';
 import type { ReadLimits, RowStream, Value } from '../driver.ts';
 import { queryTimeout, streamWithin } from '../reading.ts';
@@ -109,7 +109,9 @@ class ReadTask {
         `BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL cursor_tuple_fraction = 1`,
       ),
     );
-    await this.#run(() => this.#client.query(`DECLARE azud NO SCROLL CURSOR FOR ${read.text}`, [...read.values]));
+    // The extended protocol, with or without values: it takes one statement and no more.
+    const declare = { text: `DECLARE azud NO SCROLL CURSOR FOR ${read.text}`, values: [...read.values] };
+    await this.#run(() => this.#client.query({ ...declare, queryMode: 'extended' } as QueryConfig));
     const first = await this.#fetch();
     this.#state = 'unread';
     return { fields: first.fields, rows: first.rows };

@@ -73,11 +73,8 @@ export const CHANGE_LETTER =
 export const DELETE_LETTERS = 'DELETE FROM "_dead_letters" WHERE id = ANY($1::uuid[])';
 export const DISCARD_LETTER = `UPDATE "_dead_letters" SET state = 'discarded', reason = $2 WHERE id = $1::uuid`;
 
-const TRANSACTION_COLUMNS = 'batch_id, transaction_id, dataset, received_at, accepted, stored, duplicate, dead';
-export const INSERT_TRANSACTIONS = `INSERT INTO "_transactions" (${TRANSACTION_COLUMNS})
-  SELECT b, t, d, to_timestamp(ms / 1000.0), a, s, du, de FROM unnest(${lines(1, 'uuid')}, ${lines(2, 'uuid')}, ${lines(3)},
-    ${lines(4, 'bigint')}, ${lines(5, 'bigint')}, ${lines(6, 'bigint')}, ${lines(7, 'bigint')}, ${lines(8, 'bigint')})
-  AS x(b, t, d, ms, a, s, du, de)`;
+export const TRANSACTION_TARGET =
+  '"_transactions" (batch_id, transaction_id, dataset, received_at, accepted, stored, duplicate, dead)';
 
 /** How many rows a dataset's sums may lie in. */
 const SLOTS = 16;

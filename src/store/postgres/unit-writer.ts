@@ -37,7 +37,7 @@ export class UnitWriter {
     for (const [name, batches] of Map.groupBy(settled.batches, ({ batch }) => batch.dataset)) {
       await this.#copyRows(client, name, batches);
     }
-    await insertTransactions(client, settled.batches);
+    await copyTransactions(client, settled.batches);
     await keepLetters(client, settled);
     await addToLedger(client, settled);
     const { progress } = settled;
@@ -158,18 +158,15 @@ async function openOf(client: ClientBase, letters: ReadonlySet<string>): Promise
   return new Set(rows.map(({ id }) => id));
 }
 
-async function insertTransactions(client: ClientBase, batches: readonly SettledBatch[]): Promise<void> {
-  const column = (value: (entry: SettledBatch) => string | number) => batches.map(value).join('\n');
-  await client.query(SQL.INSERT_TRANSACTIONS, [
-    column(({ batch }) => batch.id),
-    column(({ batch }) => batch.transactionId),
-    column(({ batch }) => batch.dataset),
-    column(({ batch }) => batch.receivedAt),
-    column(({ counts }) => counts.accepted),
-    column(({ counts }) => counts.stored),
-    column(({ counts }) => counts.duplicate),
-    column(({ counts }) => counts.dead),
-  ]);
+/** A row a batch. None of their values can hold what COPY gives a meaning. */
+async function copyTransactions(client: ClientBase, batches: readonly SettledBatch[]): Promise<void> {
+  const rows = batches.map(({ batch, counts }) => {
+    const { accepted, stored, duplicate, dead } = counts;
+    const time = new Date(batch.receivedAt).toISOString();
+    const values = [batch.id, batch.transactionId, batch.dataset, time, accepted, stored, duplicate, dead];
+    return `${values.join('\t')}\n`;
+  });
+  await copyInto(client, SQL.TRANSACTION_TARGET, [Buffer.from(rows.join(''))]);
 }
 
 async function keepLetters(client: ClientBase, settled: Settled): Promise<void> {
