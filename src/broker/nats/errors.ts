@@ -101,6 +101,10 @@ export function foreign(where: string, sequence: number): AzudError {
   return new AzudError('log-damaged', `${where}: message ${sequence} was not published by Azud`);
 }
 
+export function behind(where: string, sequence: number): AzudError {
+  return new AzudError('unavailable', `${where} was not read up to ${sequence} in time`, { retryAfterSeconds: 1 });
+}
+
 export function otherStream(stream: string, here: string): AzudError {
   return new AzudError('log-behind', `the store has read the stream ${stream}, but this is ${here}`);
 }

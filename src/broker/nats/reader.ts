@@ -1,4 +1,5 @@
-import { type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import { isAzudError } from '../../error/azud-error.ts';
 import type { Link } from './connection.ts';
 import { classified, notConnected } from './errors.ts';
 
@@ -10,81 +11,134 @@ export interface ReaderOptions {
   readonly headersOnly: boolean;
 }
 
-/** The server removes a reader that nobody pulls for this long, ns. */
-const INACTIVE_NS = 60 * 1_000_000_000;
-/** Headers come in small pieces, so many at once; payloads are bounded by bytes, and one message must fit. */
-const HEADERS_AHEAD = 4_096;
+/** The server removes a reader that nobody pulls for this long, ns: then `next` says so, and a new one takes its place. */
+const INACTIVE_NS = 300 * 1_000_000_000;
+/** A pull that finds nothing waits this long at the server, ms. */
+const EXPIRES_MS = 10_000;
+/** Headers are small, so many at once. */
+const HEADERS_AHEAD = 1_024;
+/** Payloads: a pull asks for as many as fit here by the size of the last ones, and at first for few. */
 const PAYLOAD_BYTES_AHEAD = 8 * 1024 * 1024;
+const PAYLOADS_FIRST = 8;
+const PAYLOADS_AHEAD = 1_024;
 
 /**
- * Reads a stream in its order from one sequence on. The consumer is the client's ordered one: it lives in the server's
- * memory, makes itself anew after a gap, and needs no acks, for the store's own progress says where to begin again.
+ * Reads a stream in its order from one sequence on, by a consumer that lives in the server's memory and needs no acks: the
+ * store's own progress says where to begin again. It pulls only when all it had was taken, so its memory is bounded.
  */
 export class Reader {
   readonly #where: string;
+  readonly #headersOnly: boolean;
   readonly #consumer: Consumer;
-  readonly #messages: ConsumerMessages;
-  readonly #iterator: AsyncIterator<JsMsg>;
-  /** Asked for and not yet given: it survives a `next` that the signal cut short. */
-  #coming: Promise<IteratorResult<JsMsg>> | null = null;
+  #messages: ConsumerMessages | null = null;
+  #queue: JsMsg[] = [];
+  /** First of the queue that was not taken. */
+  #at = 0;
+  #delivered = 0;
+  #pulling = false;
+  #failure: unknown = null;
+  #arrival = Promise.withResolvers<void>();
 
-  private constructor(where: string, consumer: Consumer, messages: ConsumerMessages) {
-    this.#where = where;
+  private constructor(consumer: Consumer, { stream, headersOnly }: ReaderOptions) {
+    this.#where = `stream ${stream}`;
+    this.#headersOnly = headersOnly;
     this.#consumer = consumer;
-    this.#messages = messages;
-    this.#iterator = messages[Symbol.asyncIterator]();
   }
 
   /** @throws AzudError `topic-missing`, `not-connected`, `access-denied` */
-  static async open({ link, stream, from, headersOnly }: ReaderOptions): Promise<Reader> {
-    const where = `stream ${stream}`;
+  static async open(options: ReaderOptions): Promise<Reader> {
+    const { link, stream, from, headersOnly } = options;
     try {
-      const consumer = await link.stream.consumers.get(stream, {
+      const info = await link.manager.consumers.add(stream, {
+        ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: from,
         headers_only: headersOnly,
         inactive_threshold: INACTIVE_NS,
+        mem_storage: true,
+        num_replicas: 1,
       });
-      const ahead = headersOnly
-        ? { max_messages: HEADERS_AHEAD }
-        : { max_bytes: Math.max(PAYLOAD_BYTES_AHEAD, 2 * link.server.max_payload) };
-      const messages = await consumer.consume({ ...ahead, abort_on_missing_resource: true });
-      return new Reader(where, consumer, messages);
+      return new Reader(link.stream.consumers.getConsumerFromInfo(info), options);
     } catch (error) {
-      throw classified(error, where);
+      throw classified(error, `stream ${stream}`);
     }
   }
 
   /** Messages that `next` gives without waiting. */
   get waiting(): number {
-    return this.#messages.getPending();
+    return this.#queue.length - this.#at;
   }
 
-  /** Null when the signal aborts. @throws AzudError `not-connected`, `topic-missing`: the reader is of no use any more */
+  /** Null when the signal aborts. @throws AzudError `not-connected`: this reader is of no use any more, another may be */
   async next(signal: AbortSignal): Promise<JsMsg | null> {
-    if (signal.aborted) return null;
-    const coming = this.#coming ?? this.#iterator.next();
-    this.#coming = coming;
-    const aborted = Promise.withResolvers<null>();
-    const abort = () => aborted.resolve(null);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      const result = await Promise.race([coming, aborted.promise]);
-      if (result === null) return null;
-      this.#coming = null;
-      if (result.done) throw notConnected(this.#where);
-      return result.value;
-    } catch (error) {
-      throw classified(error, this.#where);
-    } finally {
-      signal.removeEventListener('abort', abort);
+    while (!signal.aborted) {
+      if (this.waiting > 0) return this.#take();
+      if (this.#failure !== null) throw this.#failed();
+      if (!this.#pulling) void this.#pull();
+      await this.#arrived(signal);
     }
+    return null;
   }
 
   async close(): Promise<void> {
-    this.#coming?.catch(() => {});
-    this.#messages.stop();
-    // The server would remove it by itself a minute later.
+    this.#failure ??= notConnected(this.#where);
+    this.#messages?.stop();
+    // The server would remove it by itself in a while.
     await this.#consumer.delete().catch(() => false);
+  }
+
+  #take(): JsMsg | null {
+    const message = this.#queue[this.#at] ?? null;
+    this.#at += 1;
+    return message;
+  }
+
+  /** Never rejects: what fails is met by `next`. */
+  async #pull(): Promise<void> {
+    this.#pulling = true;
+    const ahead = this.#ahead();
+    this.#queue = [];
+    this.#at = 0;
+    try {
+      const messages = await this.#consumer.fetch({ max_messages: ahead, expires: EXPIRES_MS, bind: true });
+      this.#messages = messages;
+      for await (const message of messages) this.#keep(message);
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    this.#pulling = false;
+    // A pull that ends because the connection did looks like one that found nothing.
+    this.#wake();
+  }
+
+  #keep(message: JsMsg): void {
+    this.#delivered += 1;
+    if (message.info.deliverySequence !== this.#delivered) throw notConnected(`${this.#where}: a message went by`);
+    this.#queue.push(message);
+    this.#wake();
+  }
+
+  #ahead(): number {
+    if (this.#headersOnly) return HEADERS_AHEAD;
+    if (this.#queue.length === 0) return PAYLOADS_FIRST;
+    const largest = this.#queue.reduce((most, { data }) => Math.max(most, data.length), 1);
+    return Math.max(PAYLOADS_FIRST, Math.min(PAYLOADS_AHEAD, Math.floor(PAYLOAD_BYTES_AHEAD / largest)));
+  }
+
+  #failed(): Error {
+    const known = classified(this.#failure, this.#where);
+    return isAzudError(known, 'access-denied') ? known : notConnected(this.#where, this.#failure);
+  }
+
+  #wake(): void {
+    this.#arrival.resolve();
+    this.#arrival = Promise.withResolvers<void>();
+  }
+
+  async #arrived(signal: AbortSignal): Promise<void> {
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    await this.#arrival.promise;
+    signal.removeEventListener('abort', wake);
   }
 }

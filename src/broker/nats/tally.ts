@@ -1,6 +1,6 @@
 import type { Link } from './connection.ts';
 import { type Arrival, type Envelope, envelopeOf } from './envelope.ts';
-import { classified, foreign } from './errors.ts';
+import { behind, classified, foreign } from './errors.ts';
 import { Reader } from './reader.ts';
 import { type Sums, storedSums, upToOf } from './sums.ts';
 import { sumsSubject, type Topology } from './topology.ts';
@@ -27,7 +27,7 @@ export class Tally {
   readonly #closing = new AbortController();
   readonly #rows: Row[] = [];
   readonly #accepted = new Map<string, number>();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Set<Waiter>();
   readonly #names = new Map<string, string>();
   /** Of the stream, as its info tells it. */
   readonly created: string;
@@ -74,15 +74,17 @@ export class Tally {
 
   /** Resolves when everything up to the sequence is counted. @throws AzudError `not-connected`, `unavailable`, `log-damaged` */
   async reached(sequence: number): Promise<void> {
-    const deadline = AbortSignal.timeout(CATCH_UP_MS);
-    while (this.#seen < sequence) {
-      if (this.#failure !== null) throw classified(this.#failure, this.#where);
-      if (deadline.aborted) throw classified(deadline.reason, this.#where);
+    if (this.#failure === null && this.#seen < sequence) {
       const step = Promise.withResolvers<void>();
-      this.#waiters.add(step.resolve);
-      deadline.addEventListener('abort', () => step.resolve(), { once: true });
+      const waiter: Waiter = { sequence, resolve: step.resolve };
+      this.#waiters.add(waiter);
+      const late = setTimeout(step.resolve, CATCH_UP_MS);
       await step.promise;
+      clearTimeout(late);
+      this.#waiters.delete(waiter);
     }
+    if (this.#seen >= sequence) return;
+    throw this.#failure === null ? behind(this.#where, sequence) : classified(this.#failure, this.#where);
   }
 
   after(sequence: number): Waiting {
@@ -123,7 +125,7 @@ export class Tally {
       if (message === null) return;
       this.#take(message.seq, message);
       this.#seen = message.seq;
-      if (this.#reader.waiting === 0) this.#wake();
+      this.#wake();
     }
   }
 
@@ -167,9 +169,15 @@ export class Tally {
   }
 
   #wake(): void {
-    for (const waiter of this.#waiters) waiter();
-    this.#waiters.clear();
+    for (const { sequence, resolve } of this.#waiters) {
+      if (this.#failure !== null || this.#seen >= sequence) resolve();
+    }
   }
+}
+
+interface Waiter {
+  readonly sequence: number;
+  readonly resolve: () => void;
 }
 
 interface Row {
