@@ -19,6 +19,11 @@ export interface Adapter {
   readonly elsewhere?: string;
 }
 
+const POSTGRES = {
+  missing: missingPostgres,
+  remedy: `start PostgreSQL 15 or newer at ${POSTGRES_URL}, or name another superuser in AZUD_TEST_POSTGRES`,
+};
+
 export const ADAPTERS: readonly Adapter[] = [
   {
     name: 'duckdb',
@@ -26,12 +31,8 @@ export const ADAPTERS: readonly Adapter[] = [
     missing: () => missingPackage('@duckdb/node-api'),
     remedy: 'run npm ci on a platform that DuckDB is built for',
   },
-  {
-    name: 'postgres',
-    folder: 'src/store/postgres/',
-    missing: missingPostgres,
-    remedy: `start PostgreSQL 15 or newer at ${POSTGRES_URL}, or name another superuser in AZUD_TEST_POSTGRES`,
-  },
+  { name: 'postgres', folder: 'src/store/postgres/', ...POSTGRES },
+  { name: 'postgres-system', folder: 'test/e2e/postgres/', ...POSTGRES },
   {
     name: 'nats',
     folder: 'src/broker/nats/',

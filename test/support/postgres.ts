@@ -33,17 +33,22 @@ export async function dropSchema(schema: string, url = POSTGRES_URL): Promise<vo
   await asSuperuser(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`, url);
 }
 
-/** Null when the server answers, else why not. */
+const run = promisify(execFile);
+
+/** Null when the server answers and the programs to start another are there, else what is missing. */
 export async function missingPostgres(): Promise<string | null> {
   try {
     await asSuperuser('SELECT 1');
-    return null;
   } catch (error) {
     return `no PostgreSQL at ${POSTGRES_URL}: ${error instanceof Error ? error.message : String(error)}`;
   }
+  try {
+    await Promise.all(['initdb', 'pg_ctl'].map((program) => run(program, ['--version'])));
+    return null;
+  } catch {
+    return 'initdb and pg_ctl are not on the PATH';
+  }
 }
-
-const run = promisify(execFile);
 
 /** A server of the test's own, which it may stop, kill and start again. */
 export class Cluster {

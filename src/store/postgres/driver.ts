@@ -30,7 +30,7 @@ import { addPartitions, dropPartitions, type Month, monthOf } from './partitions
 import { Queries } from './queries.ts';
 import { grantReading, openSchema } from './schema.ts';
 import * as SQL from './statements.ts';
-import { fitTables, LOCK_TABLES } from './tables.ts';
+import { fitTables, LOCK_TABLES, refuseNames } from './tables.ts';
 import { UnitWriter } from './unit-writer.ts';
 
 export interface PostgresContext {
@@ -75,6 +75,7 @@ export class PostgresStoreDriver implements StoreDriver {
   }
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
+    refuseNames(datasets);
     const opened = this.#assemble(datasets);
     const { upkeep, read } = opened;
     onStep(`connecting to ${upkeep.place}`);

@@ -13,14 +13,13 @@ export const LOCK_TABLES = `SELECT pg_advisory_xact_lock(hashtextextended('azud 
 
 /**
  * Makes the tables fit the datasets. Needs a transaction around it.
- * @throws AzudError `destructive-change`, `invalid-config` for what PostgreSQL has no room for
+ * @throws AzudError `destructive-change`
  */
 export async function fitTables(
   client: ClientBase,
   datasets: readonly Dataset[],
   allowDestructive: boolean,
 ): Promise<void> {
-  refuseNames(datasets);
   await client.query(LOCK_TABLES);
   for (const sql of OWN_TABLES) await client.query(sql);
   const plan = planTables(await storedShapes(client), datasets);
@@ -130,7 +129,8 @@ async function widen(client: ClientBase, dataset: Dataset): Promise<void> {
 /** Columns that every table of PostgreSQL has, under names that no property can then have. */
 const TAKEN: ReadonlySet<string> = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
 
-function refuseNames(datasets: readonly Dataset[]): void {
+/** @throws AzudError `invalid-config` for names that PostgreSQL has no room for */
+export function refuseNames(datasets: readonly Dataset[]): void {
   const errors = datasets.flatMap(({ name, columns, key }) =>
     columns.flatMap((column) => {
       const what = TAKEN.has(column.name)
