@@ -24,6 +24,11 @@ const POSTGRES = {
   remedy: `start PostgreSQL 15 or newer at ${POSTGRES_URL}, or name another superuser in AZUD_TEST_POSTGRES`,
 };
 
+const NATS = {
+  missing: missingNats,
+  remedy: `start nats-server -js at ${NATS_SERVER}, or name another in AZUD_TEST_NATS; the faults need nats-server on the PATH`,
+};
+
 export const ADAPTERS: readonly Adapter[] = [
   {
     name: 'duckdb',
@@ -33,12 +38,8 @@ export const ADAPTERS: readonly Adapter[] = [
   },
   { name: 'postgres', folder: 'src/store/postgres/', ...POSTGRES },
   { name: 'postgres-system', folder: 'test/e2e/postgres/', ...POSTGRES },
-  {
-    name: 'nats',
-    folder: 'src/broker/nats/',
-    missing: missingNats,
-    remedy: `start nats-server -js at ${NATS_SERVER}, or name another in AZUD_TEST_NATS; the faults need nats-server on the PATH`,
-  },
+  { name: 'nats', folder: 'src/broker/nats/', ...NATS },
+  { name: 'nats-system', folder: 'test/e2e/nats/', ...NATS },
   {
     name: 'mount',
     folder: 'test/fault/mount/',

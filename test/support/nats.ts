@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect as connectNats } from '@nats-io/transport-node';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
 
@@ -73,4 +77,15 @@ async function answers(host: string, port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
+}
+
+/** A `broker:` on the shared server with a stream of its own, which goes when the tests of the file have ended. */
+export function freshNats(): Readonly<Record<string, unknown>> {
+  const stream = `azud_test_${randomUUID()}`;
+  after(async () => {
+    const connection = await connectNats({ servers: NATS_SERVER });
+    await (await jetstreamManager(connection)).streams.delete(stream);
+    await connection.close();
+  });
+  return { kind: 'nats', servers: NATS_SERVER, stream, replicas: 1, allow_unsafe: true };
 }
