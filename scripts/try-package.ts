@@ -7,7 +7,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { eventually } from '../test/support/eventually.ts';
 import { freePort } from '../test/support/system.ts';
 
@@ -15,6 +15,9 @@ const root = resolve(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'azud-package-'));
 const bin = join(folder, 'node_modules/azud/dist/main.js');
 const READY_TIMEOUT_MS = 60_000;
+
+/** The Node that runs this comes first: the machine's own may be too old for the package, which is tried apart. */
+const ENV = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH ?? ''].join(delimiter) };
 
 /** A value for each type of column. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
@@ -121,7 +124,7 @@ function post(url: string, body: string): Promise<Response> {
 }
 
 function run(command: string, args: readonly string[], cwd: string): string {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  return execFileSync(command, args, { cwd, env: ENV, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 function version(node: string): string {

@@ -115,7 +115,7 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
   'a list for a map': ['datasets:\n  - a', 'azud.yaml:2:3 datasets: expected a map, got a list'],
   'an unknown kind': [
     'store: { kind: dukdb }',
-    'azud.yaml:1:16 store.kind: expected one of duckdb, memory, got "dukdb"; did you mean "duckdb"?',
+    'azud.yaml:1:16 store.kind: expected one of duckdb, postgres, memory, got "dukdb"; did you mean "duckdb"?',
   ],
   'a bad duration': [
     `${READINGS}endpoints:\n  all:\n    sql: SELECT 1\n    cache: soon`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ test('a data directory that is a file: one line, 74, and the file is left alone'
   });
 });
 
-test('a port that another process has: one line, 69, and the next start finds no lock', async () => {
+test('a port that another process has: one line, 69, and the lock is let go', async () => {
   const holder = createServer().listen(0, '127.0.0.1');
   await once(holder, 'listening');
   const { port } = holder.address() as { port: number };
@@ -51,5 +51,6 @@ test('a port that another process has: one line, 69, and the next start finds no
   holder.close();
   const words = `azud: 127.0.0.1:${port} is taken by another process\nStop the process that has it, or set another server.port.\n`;
   assert.deepEqual(refusal, { code: 69, words });
-  assert.ok(!(await readdir(join(dataDir, 'log'))).includes('lock'));
+  const [lock = ''] = (await readdir(join(dataDir, 'log'))).filter((name) => name.startsWith('lock.'));
+  assert.equal(await readFile(join(dataDir, 'log', lock), 'utf8'), 'released\n');
 });

@@ -71,3 +71,9 @@ export function idsOf(deliveries: readonly { readonly message: Message }[]): str
 export function codesOf(results: readonly PublishResult[]): string[] {
   return results.map((result) => ('error' in result ? result.error.code : 'ok'));
 }
+
+/** No process survives a power cut, but the one that runs the test: what it held is let go. */
+export async function releaseLocks(disk: SimulatedDisk): Promise<void> {
+  const names = await disk.list(LOG_FOLDER);
+  for (const name of names.filter((each) => each.startsWith('lock.'))) await disk.remove(`${LOG_FOLDER}/${name}`);
+}

@@ -114,7 +114,7 @@ export class System {
     const [program = '', ...words] = [...launcher, ...command, ...roles.flatMap((role) => ['--role', role])];
     const child = spawn(program, words, {
       cwd: this.folder,
-      env: { ...process.env, NODE_TEST_CONTEXT: '', ...env },
+      env: { ...surroundings(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const keep = (chunk: Buffer) => {
@@ -244,4 +244,10 @@ function isAlive(pid: number): boolean {
 
 function killIfThere(pid: number): void {
   if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
+
+/** The environment without what is set for the tests: their own settings would be Azud's. */
+function surroundings(): Record<string, string | undefined> {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('AZUD_'));
+  return { ...Object.fromEntries(kept), NODE_TEST_CONTEXT: '' };
 }

@@ -28,36 +28,72 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+/** `lock.7`: the seventh time the folder was taken. */
+const LOCK_NAME = /^lock\.(\d{1,15})$/;
+
 /**
- * Takes the folder for this process. A lock whose process is dead is taken over.
+ * Takes the folder for this process. The holder is the process in the lock file with the highest number; when it is dead,
+ * or has let go, whoever creates the next number has the folder. Numbers only grow, and a file is never moved or replaced,
+ * so nobody can take away a lock that came into being after the look at the one before.
  * @throws AzudError `locked`
  */
 export async function acquireLock(options: LockOptions): Promise<Lock> {
   const { io, folder, clock, pid = process.pid, patienceMs = PATIENCE_MS } = options;
-  const path = join(folder, 'lock');
   const self: Holder = { pid, started: (await processStart(io, pid)) ?? null };
-  const content = Buffer.from(`${JSON.stringify(self)}\n`);
   const deadline = clock.monotonic() + patienceMs;
   for (;;) {
-    if (await createLock(io, path, content)) return { release: () => removeIfThere(io, path) };
-    const held = await io.readFile(path);
-    const holder = held && parse(held);
+    const [highest = 0] = await lockNumbers(io, folder);
     const expired = clock.monotonic() >= deadline;
-    if (held && (await isStale(io, holder, expired))) {
-      await takeAway(io, path, { content: held, by: pid });
+    const holder = highest === 0 ? RELEASED : await readHolder(io, lockPath(folder, highest));
+    if (holder === RELEASED || (await isStale(io, holder, expired))) {
+      const lock = await takeNumber(highest + 1, { io, folder, self });
+      if (lock) return lock;
     } else if (expired) {
-      throw lockedBy(holder?.pid ?? null, path);
+      throw lockedBy(holder?.pid ?? null, lockPath(folder, highest));
     } else {
       await clock.sleep(RETRY_MS);
     }
   }
 }
 
-async function createLock(io: Io, path: string, content: Buffer): Promise<boolean> {
+/** What a lock file says whose process has let go: it stays, so that its number is not given again. */
+const RELEASED = 'released';
+
+interface Taking {
+  readonly io: Io;
+  readonly folder: string;
+  readonly self: Holder;
+}
+
+/** Null when another process was quicker. */
+async function takeNumber(number: number, { io, folder, self }: Taking): Promise<Lock | null> {
+  const path = lockPath(folder, number);
+  if (!(await createFile(io, path, `${JSON.stringify(self)}\n`))) return null;
+  const [highest, ...older] = await lockNumbers(io, folder);
+  if (highest !== number) {
+    // Our look was old: the number had been given, let go and cleared away meanwhile.
+    await removeIfThere(io, path);
+    return null;
+  }
+  for (const past of older) await removeIfThere(io, lockPath(folder, past));
+  return { release: () => letGo(io, path) };
+}
+
+/** Highest first. */
+async function lockNumbers(io: Io, folder: string): Promise<number[]> {
+  const names = await io.list(folder);
+  return names.flatMap((name) => Number(LOCK_NAME.exec(name)?.[1] ?? [])).sort((a, b) => b - a);
+}
+
+function lockPath(folder: string, number: number): string {
+  return join(folder, `lock.${number}`);
+}
+
+async function createFile(io: Io, path: string, text: string): Promise<boolean> {
   try {
     const file = await io.open(path, 'create');
     try {
-      await file.write([content], 0);
+      await file.write([Buffer.from(text)], 0);
     } finally {
       await file.close();
     }
@@ -68,29 +104,29 @@ async function createLock(io: Io, path: string, content: Buffer): Promise<boolea
   }
 }
 
+async function letGo(io: Io, path: string): Promise<void> {
+  const file = await io.open(path, 'write');
+  try {
+    await file.truncate(0);
+    await file.write([Buffer.from(`${RELEASED}\n`)], 0);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Null when the file says nothing yet. */
+async function readHolder(io: Io, path: string): Promise<Holder | typeof RELEASED | null> {
+  const content = await io.readFile(path);
+  if (content?.toString('latin1').trim() === RELEASED) return RELEASED;
+  return content && parse(content);
+}
+
 /** A lock without a holder is being written, or its writer was killed before it could: only time tells. */
 async function isStale(io: Io, holder: Holder | null, expired: boolean): Promise<boolean> {
   if (holder === null) return expired;
   if (!isRunning(holder.pid)) return true;
   const started = await processStart(io, holder.pid);
   return started === undefined || (holder.started !== null && started !== null && started !== holder.started);
-}
-
-/**
- * Moves the stale lock aside rather than removing it by name: between our look and our act another process may have
- * taken it over, and then what was moved is a living lock and goes back.
- */
-async function takeAway(io: Io, path: string, stale: { readonly content: Buffer; readonly by: number }): Promise<void> {
-  const aside = `${path}.${stale.by}`;
-  try {
-    await io.rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const moved = await io.readFile(aside);
-  if (moved?.equals(stale.content)) await removeIfThere(io, aside);
-  else await io.rename(aside, path);
 }
 
 function isRunning(pid: number): boolean {

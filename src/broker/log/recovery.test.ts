@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { codesOf, idsOf, LOG_FOLDER, publishEach, readAll, simulatedOwner } from '../../../test/support/log.ts';
+import {
+  codesOf,
+  idsOf,
+  LOG_FOLDER,
+  publishEach,
+  readAll,
+  releaseLocks,
+  simulatedOwner,
+} from '../../../test/support/log.ts';
 import { SimulatedDisk, seeded } from '../../../test/support/simulated-disk.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { makeMessage } from '../conformance/messages.ts';
@@ -16,7 +24,7 @@ async function killedLog(count: number, segmentBytesMax = 900_000) {
   const ids = (await publishEach(owner, count)).map(({ id }) => id);
   const killed = disk.copy();
   await owner.close();
-  await killed.remove(`${LOG_FOLDER}/lock`);
+  await releaseLocks(killed);
   return { disk: killed, ids };
 }
 
@@ -151,7 +159,7 @@ test('no power cut loses what was acknowledged, refuses to start, or shows half 
 
 /** The power goes again while the log recovers, at any of its calls or after the last. */
 async function cutWhileOpening(disk: SimulatedDisk, random: () => number): Promise<SimulatedDisk> {
-  await unlock(disk);
+  await releaseLocks(disk);
   const cutAt = 1 + Math.floor(random() * 30);
   let calls = 0;
   let cut: SimulatedDisk | null = null;
@@ -166,13 +174,8 @@ async function cutWhileOpening(disk: SimulatedDisk, random: () => number): Promi
   return cut ?? disk.cutPower(random);
 }
 
-/** No process survives a power cut, but the one that runs this test. */
-async function unlock(disk: SimulatedDisk): Promise<void> {
-  if ((await disk.readFile(`${LOG_FOLDER}/lock`)) !== null) await disk.remove(`${LOG_FOLDER}/lock`);
-}
-
 async function assertHolds(disk: SimulatedDisk, acked: readonly string[], name: string): Promise<void> {
-  await unlock(disk);
+  await releaseLocks(disk);
   const owner = simulatedOwner(disk);
   await owner.open();
   assert.deepEqual(idsOf(await readAll(owner)).slice(0, acked.length), acked, name);

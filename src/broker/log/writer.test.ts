@@ -8,6 +8,7 @@ import {
   LOG_FOLDER,
   publishEach,
   readAll,
+  releaseLocks,
   simulatedOwner,
 } from '../../../test/support/log.ts';
 import { type DiskCall, failing, SimulatedDisk } from '../../../test/support/simulated-disk.ts';
@@ -19,7 +20,7 @@ const onSegment = (name: DiskCall['name']) => (call: DiskCall) => call.name === 
 /** What the disk holds when the process is gone. */
 async function reopened(disk: SimulatedDisk): Promise<BrokerDriver> {
   const copy = disk.copy();
-  if ((await copy.readFile(`${LOG_FOLDER}/lock`)) !== null) await copy.remove(`${LOG_FOLDER}/lock`);
+  await releaseLocks(copy);
   const owner = simulatedOwner(copy);
   await owner.open();
   return owner;
