@@ -18,7 +18,7 @@ export interface PostgresStoreConfig {
   /** A user with the right to read only, for rows and endpoints. */
   readonly reader?: string | null;
   readonly reader_password?: string | null;
-  /** Connections for reads; three more write. */
+  /** Connections for reads; four more write. */
   readonly pool_size?: number;
   /** Take a server that may lose what it has confirmed. */
   readonly allow_unsafe?: boolean;
@@ -63,7 +63,7 @@ export const POSTGRES_SETTINGS = {
   }),
   reader_password: secret({ description: 'Password of that user.', default: null }),
   pool_size: integer({
-    description: 'Connections for reads; three more write.',
+    description: 'Connections for reads; four more write.',
     minimum: 1,
     maximum: 200,
     default: POSTGRES_DEFAULTS.pool_size,

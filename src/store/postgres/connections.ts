@@ -35,7 +35,8 @@ const SESSION = {
 const PURPOSE = {
   // A unit takes seconds; a loader that hangs in the middle of one must not hold its locks for ever.
   write: { lock_timeout: '20s', idle_in_transaction_session_timeout: '60s', statement_timeout: '2min' },
-  upkeep: { lock_timeout: '20s' },
+  // Whoever waits for a whole table holds up all that come after it: better to give up, and try at the next sweep.
+  upkeep: { lock_timeout: '5s' },
   read: {
     default_transaction_read_only: 'on',
     lock_timeout: '5s',

@@ -63,7 +63,9 @@ export class CopyRows {
       if (kept === null || kept[next] === line) {
         next += 1;
         this.#event(lines, from, end);
-        this.#out.text(batch.ids?.[line] ?? eventIdAt(batch.transactionId, line));
+        const id = batch.ids?.[line];
+        if (id === undefined) this.#out.ascii(eventIdAt(batch.transactionId, line));
+        else this.#out.text(id);
         this.#out.ascii(shared);
         this.#extra(batch.extras ? lines.toString('utf8', from, end) : null);
         if (this.#out.isFull) yield this.#out.take();

@@ -41,6 +41,8 @@ export function copyValueOf(column: SqlColumn): CopyValue {
       return when(isPlainInteger, careful);
     case 'number':
       return when(isPlainNumber, careful);
+    case 'boolean':
+      return when((bytes, from) => bytes[from] !== QUOTE && !isDigit(bytes[from]), careful);
     default:
       return careful;
   }

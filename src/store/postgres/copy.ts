@@ -2,15 +2,19 @@ import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from } from 'pg-copy-streams';
 
-/** The server reads one part while the next is made. @throws what the parts throw, or the server answers */
+/** The server reads one part while the next is made; a part is done with when the one after the next is asked for. @throws what the parts throw, or the server answers */
 export async function copyInto(client: ClientBase, target: string, parts: Iterable<Buffer>): Promise<void> {
   const copy = client.query(from(`COPY ${target} FROM STDIN`));
   const failed = new Promise<never>((_resolve, reject) => copy.once('error', reject));
   // It is met at the next await, or not at all when the parts themselves failed.
   failed.catch(() => {});
   try {
-    for (const part of parts) {
-      if (!copy.write(part)) await Promise.race([once(copy, 'drain'), failed]);
+    const each = parts[Symbol.iterator]();
+    for (let next = each.next(); !next.done; ) {
+      const drained = copy.write(next.value) ? null : once(copy, 'drain');
+      drained?.catch(() => {});
+      next = each.next();
+      if (drained) await Promise.race([drained, failed]);
     }
   } catch (error) {
     await abandon(copy, error);

@@ -49,6 +49,8 @@ interface Opened {
   readonly read: Connections;
 }
 
+/** One writes a unit, one probes lines, one answers the sums. */
+const WRITERS_MAX = 3;
 const DAY_MS = 24 * 3600 * 1000;
 /** Batch ids of brokers without positions: longer than any of them redelivers. */
 const BATCH_IDS_KEPT_MS = 14 * DAY_MS;
@@ -137,8 +139,8 @@ export class PostgresStoreDriver implements StoreDriver {
     });
   }
 
-  describe(dataset: string): Promise<TableFacts> {
-    return this.#reading(`${dataset} cannot be described`, async (client) => {
+  async describe(dataset: string): Promise<TableFacts> {
+    const describe = async (client: PoolClient) => {
       const text = SQL.factsOf(dataset);
       const { rows } = await client.query<FactsRow>(text, [quote(dataset)]);
       const [facts] = rows;
@@ -148,7 +150,12 @@ export class PostgresStoreDriver implements StoreDriver {
         last: facts?.last?.toISOString() ?? null,
         bytes: Number(facts?.bytes ?? 0),
       };
-    });
+    };
+    try {
+      return await this.#now().read.use(describe);
+    } catch (error) {
+      throw classify(error, `${dataset} cannot be described`);
+    }
   }
 
   async sweep(now: number): Promise<void> {
@@ -190,7 +197,7 @@ export class PostgresStoreDriver implements StoreDriver {
       units: new UnitWriter(byName),
       prober: new UnitWriter(byName),
       queries: new Queries(read),
-      write: new Connections({ address, schema, pool: 'write', max: 2, metrics }),
+      write: new Connections({ address, schema, pool: 'write', max: WRITERS_MAX, metrics }),
       upkeep: new Connections({ address, schema, pool: 'upkeep', max: 1, metrics }),
       read,
     };

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { quote } from '../sql/dialect.ts';
 import { derivedName } from './dialect.ts';
+import { sqlState } from './errors.ts';
 
 /** A month in UTC, counted from the year 0. */
 export type Month = number;
@@ -41,10 +42,18 @@ export async function addPartitions(client: ClientBase, dataset: string, months:
   }
 }
 
+/** A table that somebody reads is left for the next time. */
+const LOCK_TIMEOUT = '55P03';
+
 /** Drops the months that ended before the moment, ms. */
 export async function dropPartitions(client: ClientBase, dataset: string, before: number): Promise<void> {
   for (const { name, until } of await partitionsOf(client, dataset)) {
-    if (until <= before) await client.query(`DROP TABLE ${quote(name)}`);
+    if (until > before) continue;
+    try {
+      await client.query(`DROP TABLE IF EXISTS ${quote(name)}`);
+    } catch (error) {
+      if (sqlState(error) !== LOCK_TIMEOUT) throw error;
+    }
   }
 }
 

@@ -89,6 +89,7 @@ class ReadTask {
   #busy = false;
   #deadline: NodeJS.Timeout | null = null;
   #cut: NodeJS.Timeout | null = null;
+  #cancelling: Promise<void> = Promise.resolve();
   #timedOut = false;
 
   constructor(client: PoolClient, options: TaskOptions) {
@@ -133,6 +134,8 @@ class ReadTask {
     this.#state = 'ended';
     if (this.#deadline) clearTimeout(this.#deadline);
     this.#options.limits.signal.removeEventListener('abort', this.#stop);
+    // A cancel that came too late must meet no other statement than this read's own.
+    await this.#cancelling;
     let failure = error !== undefined && breaksConnection(error) ? error : undefined;
     if (failure === undefined) {
       await this.#client.query('ROLLBACK').catch((reason: unknown) => {
@@ -177,6 +180,6 @@ class ReadTask {
       this.#client.connection.stream.destroy(new Error('Connection terminated: the query did not end when told to'));
     }, CANCEL_GRACE_MS);
     // When even that fails, the cut comes.
-    this.#options.connections.cancel(processOf(this.#client)).catch(() => {});
+    this.#cancelling = this.#options.connections.cancel(processOf(this.#client)).catch(() => {});
   }
 }
