@@ -96,6 +96,11 @@ export interface Backlog {
   readonly accepted: ReadonlyMap<string, number> | null;
   /** Last durable position. */
   readonly end: Progress;
+  /**
+   * The broker counts messages and cannot tell what is in them: `messages` is its own count, and where something waits
+   * `queued` is empty, `bytes` 0 and `oldestTime` null for want of knowledge.
+   */
+  readonly opaque?: true;
 }
 
 export interface Located {

@@ -15,8 +15,9 @@ export interface Balance {
   readonly stored: number;
   readonly duplicate: number;
   readonly dead: number;
-  readonly in_flight: number;
-  /** `accepted = stored + duplicate + dead + in_flight`, to the last event. */
+  /** Null where something waits in a broker that cannot tell what: then `accepted` is what has reached the store. */
+  readonly in_flight: number | null;
+  /** `accepted = stored + duplicate + dead + in_flight`, to the last event, of what is known. */
   readonly balanced: boolean;
 }
 
@@ -41,7 +42,8 @@ export class Conservation {
    */
   async report(): Promise<ConservationReport> {
     const { progress, counts } = await this.#options.store.ledger();
-    const { queued, accepted } = await this.#options.broker.backlog(progress);
+    const { queued, accepted, messages, opaque } = await this.#options.broker.backlog(progress);
+    const unknown = opaque === true && messages > 0;
     const names = new Set([
       ...this.#options.datasets.keys(),
       ...counts.keys(),
@@ -60,7 +62,7 @@ export class Conservation {
         stored: sums.stored,
         duplicate: sums.duplicate,
         dead: sums.dead,
-        in_flight: inFlight,
+        in_flight: unknown ? null : inFlight,
         balanced: taken === outcomes + inFlight,
       };
     });

@@ -20,9 +20,11 @@ export interface DatasetSummary {
   readonly last: string | null;
   /** Estimate of the table on disk. */
   readonly bytes: number;
-  /** Events accepted and not in the store yet. */
-  readonly lag: number;
+  /** Events accepted and not in the store yet; null where they wait in a broker that cannot tell what it holds. */
+  readonly lag: number | null;
 }
+
+type Queued = Backlog['queued'] | null;
 
 export interface DatasetDetail extends DatasetSummary {
   readonly event_id: string | null;
@@ -66,13 +68,14 @@ export class Datasets {
     };
   }
 
-  async #queued(): Promise<Backlog['queued']> {
+  async #queued(): Promise<Queued> {
     const { broker, store } = this.#options;
-    return (await broker.backlog(await store.progress())).queued;
+    const { queued, messages, opaque } = await broker.backlog(await store.progress());
+    return opaque && messages > 0 ? null : queued;
   }
 
-  async #summary({ name, mode }: Dataset, queued: Backlog['queued']): Promise<DatasetSummary> {
+  async #summary({ name, mode }: Dataset, queued: Queued): Promise<DatasetSummary> {
     const { rows, first, last, bytes } = await this.#options.store.describe(name);
-    return { dataset: name, mode, rows, first, last, bytes, lag: queued.get(name) ?? 0 };
+    return { dataset: name, mode, rows, first, last, bytes, lag: queued && (queued.get(name) ?? 0) };
   }
 }

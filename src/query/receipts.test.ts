@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { batchOf, type Flow, openFlow, writeAll } from '../../test/support/flow.ts';
+import type { Backlog, Progress } from '../broker/driver.ts';
 import { systemClock } from '../lib/clock.ts';
 import { Commits } from './commits.ts';
 import { Conservation } from './conservation.ts';
@@ -200,6 +201,24 @@ describe('conservation', () => {
         { dataset: 'flights', accepted: 12, stored: 8, duplicate: 3, dead: 1, in_flight: 0, balanced: true },
       ],
     });
+  });
+
+  test('says that it does not know what waits in a broker that cannot tell', async () => {
+    await flow.publish(batchOf(flights(2)));
+    await writeAll(flow);
+    await flow.publish(batchOf(flights(3)));
+    const opaqueBroker = {
+      backlog: async (after: Progress): Promise<Backlog> => {
+        const { messages, end } = await flow.broker.backlog(after);
+        return { messages, bytes: 0, oldestTime: null, queued: new Map(), accepted: null, end, opaque: true };
+      },
+    };
+    const conservation = new Conservation({ ...flow, broker: opaqueBroker });
+    const flightsNow = async () => (await conservation.report()).datasets[1];
+    const known = { dataset: 'flights', duplicate: 0, dead: 0, balanced: true };
+    assert.deepEqual(await flightsNow(), { ...known, accepted: 2, stored: 2, in_flight: null });
+    await writeAll(flow);
+    assert.deepEqual(await flightsNow(), { ...known, accepted: 5, stored: 5, in_flight: 0 });
   });
 
   test('says so when an event is missing or too many', async () => {

@@ -44,7 +44,7 @@ const SUMMARY = {
   first: nullable(time),
   last: nullable(time),
   bytes: count,
-  lag: count,
+  lag: nullable(count),
 };
 const anyScope = { documented: 'query:{dataset}', of: ({ dataset = '' }) => `query:${dataset}` as const };
 
@@ -182,7 +182,7 @@ export const SERVING_ROUTES: readonly Route[] = [
               stored: count,
               duplicate: count,
               dead: count,
-              in_flight: count,
+              in_flight: nullable(count),
               balanced: flag,
             }),
           ),
