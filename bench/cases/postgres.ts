@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import type { Batch } from '../../src/event/batch.ts';
 import type { Dataset } from '../../src/event/dataset.ts';
 import { uuidV7 } from '../../src/event/ids.ts';
@@ -103,22 +104,30 @@ async function copying(folder: string, rows: number): Promise<number> {
   });
 }
 
-/** Events a second from the log to the tables of a whole system: everything is accepted first, with the loader held. */
+/** Events a second from the log to the tables of a whole system: everything is accepted first, with the table locked. */
 async function loading(rows: number): Promise<number> {
   const schema = freshSchema();
   const store = { kind: 'postgres', url: POSTGRES_URL, schema };
+  const lock = new Client({ connectionString: POSTGRES_URL });
+  await lock.connect();
   try {
     return await withAzud({ ...benchConfig(), store }, async (azud) => {
-      const pid = await azud.kill('analytics', 'SIGSTOP');
-      const bodies = Array.from({ length: rows / BATCH }, (_, i) => eventLines(i * BATCH, BATCH));
-      await sendAll(`${azud.url}/v1/events/orders`, bodies, 4);
+      const url = `${azud.url}/v1/events/orders`;
+      await sendAll(url, [eventLines(0, 1)], 1);
+      await settled(azud);
       await asSuperuser('CHECKPOINT');
+      await lock.query(`BEGIN; LOCK TABLE ${schema}.orders IN EXCLUSIVE MODE`);
+      const bodies = Array.from({ length: rows / BATCH }, (_, i) => eventLines(i * BATCH, BATCH));
+      await sendAll(url, bodies, 4);
+      const { rows: stored } = await lock.query(`SELECT count(*)::int AS n FROM ${schema}.orders`);
+      if (stored[0]?.n !== 1) throw new Error(`${stored[0]?.n} rows were stored before the clock ran`);
       const started = performance.now();
-      process.kill(pid, 'SIGCONT');
+      await lock.query('COMMIT');
       await settled(azud);
       return rows / ((performance.now() - started) / 1_000);
     });
   } finally {
+    await lock.end();
     await dropSchema(schema);
   }
 }
