@@ -85,8 +85,14 @@ export const LOG_LIMITS = Object.freeze({
 
 /** The loader's unit of work: one store transaction. */
 export const LOADER_LIMITS = Object.freeze({
-  unitEventsMax: 50_000,
-  unitBytesMax: 16 * MiB,
+  /**
+   * Two row groups of DuckDB. Under a backlog batches of up to 10,000 fill a unit to at least 235,761: such a unit goes
+   * straight to blocks, past the write-ahead log, and its last row group is too full to be merged and written again later.
+   * 440,000 rows/s were loaded so, 225,000 in units of 50,000.
+   */
+  unitEventsMax: 245_760,
+  /** 245,760 events of 220 bytes with room for 400; the loader holds two units. */
+  unitBytesMax: 96 * MiB,
   /** Longest time the first event of a unit waits for company, ms. */
   unitDelayMs: 100,
   /** Between two units while events keep coming, ms: a transaction costs 5 ms however small it is, 2 % of this. */

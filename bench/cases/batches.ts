@@ -7,6 +7,8 @@ import { atLeast, type Case, median } from '../case.ts';
 import { benchConfig, DUCKDB_COLUMNS, eventLines } from '../events.ts';
 
 const BATCH = 1_000;
+/** Enough that the next batches are read and checked while a group is synced. */
+const CONNECTIONS = 8;
 
 export const batches: Case = {
   name: 'batches',
@@ -26,10 +28,10 @@ export const batches: Case = {
       figures.parse.push(total / parseSeconds(bodies));
       figures.readJson.push(total / (await readJsonSeconds(bodies)));
       await withAzud(benchConfig(), async (azud) => {
-        await sendAll(`${azud.url}/v1/events/orders`, bodies.slice(0, 50), 4);
+        await sendAll(`${azud.url}/v1/events/orders`, bodies.slice(0, 50), CONNECTIONS);
         await settled(azud);
         const started = performance.now();
-        await sendAll(`${azud.url}/v1/events/orders`, bodies, 4);
+        await sendAll(`${azud.url}/v1/events/orders`, bodies, CONNECTIONS);
         figures.accepted.push(total / ((performance.now() - started) / 1_000));
         await settled(azud);
         figures.queryable.push(total / ((performance.now() - started) / 1_000));
