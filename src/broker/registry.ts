@@ -53,6 +53,10 @@ async function createDriver(config: BrokerConfig, context: BrokerContext): Promi
       const { NatsDriver } = await sdk('@nats-io/transport-node @nats-io/jetstream', () => import('./nats/driver.ts'));
       return new NatsDriver(config, context);
     }
+    case 'rabbitmq': {
+      const { RabbitmqDriver } = await sdk('rabbitmq-client', () => import('./rabbitmq/driver.ts'));
+      return new RabbitmqDriver(config, context);
+    }
   }
 }
 

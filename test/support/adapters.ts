@@ -1,6 +1,7 @@
 import { whyNoMount } from './disk.ts';
 import { missingNats, NATS_SERVER } from './nats.ts';
 import { missingPostgres, POSTGRES_URL } from './postgres.ts';
+import { missingRabbitmq, RABBITMQ_SERVER } from './rabbitmq.ts';
 
 /**
  * The adapters whose tests need something that a machine may lack. `npm test` runs the tests of those it finds and names
@@ -29,6 +30,11 @@ const NATS = {
   remedy: `start nats-server -js at ${NATS_SERVER}, or name another in AZUD_TEST_NATS; the faults need nats-server on the PATH`,
 };
 
+const RABBITMQ = {
+  missing: missingRabbitmq,
+  remedy: `start RabbitMQ 3.10 or newer at ${RABBITMQ_SERVER} with its user guest, or name another in AZUD_TEST_RABBITMQ`,
+};
+
 export const ADAPTERS: readonly Adapter[] = [
   {
     name: 'duckdb',
@@ -40,6 +46,8 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'postgres-system', folder: 'test/e2e/postgres/', ...POSTGRES },
   { name: 'nats', folder: 'src/broker/nats/', ...NATS },
   { name: 'nats-system', folder: 'test/e2e/nats/', ...NATS },
+  { name: 'rabbitmq', folder: 'src/broker/rabbitmq/', ...RABBITMQ },
+  { name: 'rabbitmq-system', folder: 'test/e2e/rabbitmq/', ...RABBITMQ },
   {
     name: 'mount',
     folder: 'test/fault/mount/',

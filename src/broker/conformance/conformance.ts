@@ -79,7 +79,9 @@ function delivery({ driver, publish }: Bench): void {
     await publish(...Array.from({ length: 5 }, () => makeMessage({ textBytes: 1_000 })));
     const subscription = await driver().subscribe([]);
     const signal = AbortSignal.timeout(CASE_MS);
-    assert.equal((await subscription.receive({ messagesMax: 2, bytesMax: 1_000_000, signal })).length, 2);
+    // Behind a network the second may still be on its way.
+    const { length } = await subscription.receive({ messagesMax: 2, bytesMax: 1_000_000, signal });
+    assert.ok(length === 2 || (length === 1 && driver().capabilities.sharing === 'network'), `${length} were given`);
     assert.equal((await subscription.receive({ messagesMax: 10, bytesMax: 1, signal })).length, 1);
     await subscription.close();
   });

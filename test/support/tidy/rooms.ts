@@ -78,6 +78,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   'pg-copy-streams': /^store\/postgres\//,
   pino: /^telemetry\//,
   'prom-client': /^telemetry\//,
+  'rabbitmq-client': /^broker\/rabbitmq\//,
   yaml: /^(config|cli)\//,
 };
 

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Connection } from 'rabbitmq-client';
+import { RABBITMQ_SERVER } from '../../../test/support/rabbitmq.ts';
+import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
+import { isAzudError } from '../../error/azud-error.ts';
+import { uuidV7 } from '../../event/ids.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { brokerConformance } from '../conformance/conformance.ts';
+import { makeMessage } from '../conformance/messages.ts';
+import type { Delivery } from '../driver.ts';
+import { RabbitmqDriver, type RabbitmqSettings } from './driver.ts';
+import { remove } from './topology.ts';
+
+const SETTINGS: RabbitmqSettings = {
+  servers: RABBITMQ_SERVER,
+  vhost: '/',
+  user: 'guest',
+  password: null,
+  tls: false,
+  ca: null,
+  queue: null,
+  prefetch: 1_000,
+  delivery_limit: 1_000,
+  max_bytes: null,
+  auto_declare: true,
+};
+
+let queue = '';
+
+function newQueue(): string {
+  queue = `azud_test_${uuidV7(systemClock.now())}`;
+  return queue;
+}
+
+async function openDriver(settings: Partial<RabbitmqSettings> = {}): Promise<RabbitmqDriver> {
+  const driver = new RabbitmqDriver({ ...SETTINGS, queue, ...settings }, { system: 'test', clock: systemClock });
+  await driver.open();
+  return driver;
+}
+
+/** As infrastructure code would: past the driver. */
+async function onServer<T>(act: (client: Connection) => Promise<T>): Promise<T> {
+  const client = new Connection({ hosts: [RABBITMQ_SERVER] });
+  try {
+    return await act(client);
+  } finally {
+    await client.close();
+  }
+}
+
+const removeQueue = () => onServer((client) => remove(client, { ...SETTINGS, queue }));
+
+describe('rabbitmq behind a proxy', () => {
+  let proxy: TcpProxy;
+  before(async () => {
+    proxy = await TcpProxy.start(() => Number(RABBITMQ_SERVER.split(':')[1]));
+  });
+  after(() => proxy.close());
+  const open = () => openDriver({ servers: `127.0.0.1:${proxy.port}` });
+
+  brokerConformance({
+    name: 'rabbitmq',
+    open: () => {
+      newQueue();
+      return open();
+    },
+    restart: async (driver) => {
+      await driver.close();
+      return open();
+    },
+    faults: {
+      cut: () => proxy.cut(),
+      removeTopic: () => onServer(async (client) => void (await client.queueDelete({ queue }))),
+    },
+    close: async (driver) => {
+      await driver.close();
+      await removeQueue();
+    },
+  });
+});
+
+describe('rabbitmq', () => {
+  const refuses = (settings: Partial<RabbitmqSettings>, code: string, words: RegExp) =>
+    assert.rejects(openDriver(settings), (error) => {
+      assert.ok(isAzudError(error), String(error));
+      assert.equal(error.code, code);
+      assert.match(`${error.message} ${error.hint}`, words);
+      return true;
+    });
+
+  test('says which server, as whom and what to do when it cannot be opened', async () => {
+    newQueue();
+    await refuses({ servers: '127.0.0.1:1' }, 'not-connected', /guest@127\.0\.0\.1:1 cannot be reached.*ECONNREFUSED/);
+    await refuses({ password: 'wrong' }, 'access-denied', /guest@.*refuses.*secret/);
+    await refuses({ vhost: 'nowhere' }, 'access-denied', /vhost nowhere not found/);
+    await refuses({ auto_declare: false }, 'topic-missing', /azud_test_.*is missing.*x-queue-type: quorum/);
+  });
+
+  test('refuses a queue of another kind, which could lose what it confirms', async () => {
+    newQueue();
+    await onServer((client) => client.queueDeclare({ queue, durable: true }));
+    await refuses({}, 'unsafe-setting', /not as Azud makes it.*broker\.queue/);
+    const trusting = await openDriver({ auto_declare: false });
+    assert.match(trusting.capabilities.durability, /infrastructure code/);
+    await trusting.close();
+    await removeQueue();
+  });
+
+  test('a full queue refuses', async () => {
+    newQueue();
+    const driver = await openDriver({ max_bytes: 20_000 });
+    const codes = new Set<string>();
+    for (let n = 0; n < 20; n += 1) {
+      const [result] = await driver.publish([makeMessage({ textBytes: 4_000 })]);
+      codes.add(result && 'error' in result ? result.error.code : 'ok');
+    }
+    assert.deepEqual([...codes].sort(), ['ok', 'storage-full']);
+    await driver.close();
+    await removeQueue();
+  });
+
+  test('two loaders share a queue, and what one does not ack the other gets', async () => {
+    newQueue();
+    const drivers = [await openDriver({ prefetch: 5 }), await openDriver({ prefetch: 5 })] as const;
+    const messages = Array.from({ length: 10 }, () => makeMessage());
+    await drivers[0].publish(messages);
+    const receive = { messagesMax: 100, bytesMax: 1e6, signal: AbortSignal.timeout(10_000) };
+    const collect = async (driver: RabbitmqDriver, count: number): Promise<Delivery[]> => {
+      const subscription = await driver.subscribe();
+      const got: Delivery[] = [];
+      while (got.length < count) got.push(...(await subscription.receive(receive)));
+      return got;
+    };
+    const first = await collect(drivers[0], 5);
+    assert.equal((await drivers[0].backlog()).messages, 10, 'ready and held');
+    const second = await collect(drivers[1], 5);
+    await drivers[0].close();
+    const third = await openDriver();
+    const again = await collect(third, 5);
+    const ids = (deliveries: readonly Delivery[]) => deliveries.map(({ message }) => message.id).sort();
+    assert.deepEqual(ids(again), ids(first));
+    assert.deepEqual(ids([...again, ...second]), messages.map(({ id }) => id).sort());
+    await Promise.all([drivers[1].close(), third.close()]);
+    await removeQueue();
+  });
+});

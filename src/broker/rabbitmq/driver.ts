@@ -1,0 +1,142 @@
+import type { Message } from '../../event/batch.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Backlog, BrokerCapabilities, BrokerDriver, Progress, PublishResult, Subscription } from '../driver.ts';
+import { Connection, type Link, type ServerSettings } from './connection.ts';
+import { envelopeOf } from './envelope.ts';
+import { classified, tooLarge, topicMissing } from './errors.ts';
+import { RabbitmqSubscription } from './subscription.ts';
+import { declare, exists, missing, type Topology } from './topology.ts';
+
+/** What RABBITMQ_SETTINGS (config.ts) declares, read. */
+export interface RabbitmqSettings extends ServerSettings {
+  readonly queue: string | null;
+  readonly prefetch: number;
+  readonly delivery_limit: number;
+  readonly max_bytes: number | null;
+  readonly auto_declare: boolean;
+}
+
+export interface RabbitmqContext {
+  /** Name of the system; the queue is called after it. */
+  readonly system: string;
+  readonly clock: Clock;
+}
+
+/** RabbitMQ takes more; a queue of large messages is slow and a prefetch of them fills the memory. An event has 256 KiB. */
+const MESSAGE_BYTES_MAX = 512 * 1024;
+
+/** One quorum queue: loaders share it, and the store knows what it has by the ids of the batches. */
+export class RabbitmqDriver implements BrokerDriver {
+  readonly capabilities: BrokerCapabilities;
+  readonly #settings: RabbitmqSettings;
+  readonly #clock: Clock;
+  readonly #topology: Topology;
+  readonly #connection: Connection;
+  readonly #subscriptions = new Set<RabbitmqSubscription>();
+  /** Ids that the server gave back for want of a queue. */
+  readonly #returned = new Set<string>();
+
+  constructor(settings: RabbitmqSettings, { system, clock }: RabbitmqContext) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#topology = { ...settings, queue: settings.queue ?? `azud_${system}` };
+    this.#connection = new Connection(settings);
+    this.capabilities = {
+      kind: 'rabbitmq',
+      order: false,
+      positions: false,
+      find: false,
+      sharing: 'network',
+      messageBytesMax: MESSAGE_BYTES_MAX,
+      durability: settings.auto_declare
+        ? 'acknowledged means fsynced by a majority of the RabbitMQ nodes that hold the quorum queue'
+        : `acknowledged means confirmed by RabbitMQ, as safe as your infrastructure code has made the queue ${this.#topology.queue}`,
+    };
+  }
+
+  /** The queue is made when it is missing and `auto_declare` is set. @throws also `topic-missing`, `unsafe-setting` */
+  async open(): Promise<void> {
+    try {
+      const { client } = await this.#connection.open();
+      if (this.#settings.auto_declare) await declare(client, this.#topology);
+      else if ((await exists(client, this.#topology)) === null) throw missing(this.#topology);
+    } catch (error) {
+      await this.#connection.close();
+      throw error;
+    }
+  }
+
+  async publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const link = await this.#connection.link();
+    this.#listen(link);
+    const results = await Promise.all(messages.map((message) => this.#publishOne(link, message)));
+    // The client tells of a returned message a turn after it has told of the confirm.
+    await new Promise(setImmediate);
+    return results.map((result, index) => {
+      const returned = this.#returned.delete((messages[index] as Message).id);
+      return returned && 'position' in result
+        ? { error: topicMissing(this.#where, 'no queue takes the message') }
+        : result;
+    });
+  }
+
+  /** Where a store has come to says nothing here: the queue holds what nobody has acked. */
+  async subscribe(): Promise<Subscription> {
+    const { client } = await this.#connection.link();
+    try {
+      const subscription: RabbitmqSubscription = new RabbitmqSubscription({
+        channel: await client.acquire(),
+        queue: this.#topology.queue,
+        prefetch: this.#settings.prefetch,
+        clock: this.#clock,
+        onClose: () => this.#subscriptions.delete(subscription),
+      });
+      await subscription.begin();
+      this.#subscriptions.add(subscription);
+      return subscription;
+    } catch (error) {
+      throw classified(error, this.#where);
+    }
+  }
+
+  /** What is ready in the queue, and what this process has taken and not acked; loaders elsewhere have theirs besides. */
+  async backlog(): Promise<Backlog> {
+    const { client } = await this.#connection.link();
+    const ready = await exists(client, this.#topology);
+    if (ready === null) throw topicMissing(this.#where, 'it was there when Azud started');
+    let messages = ready;
+    for (const { held } of this.#subscriptions) messages += held;
+    return { messages, bytes: 0, oldestTime: null, queued: new Map(), accepted: null, end: [], opaque: true };
+  }
+
+  /** An acked message is gone already. */
+  async release(_upTo: Progress): Promise<void> {}
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((each) => each.close()));
+    await this.#connection.close();
+  }
+
+  get #where(): string {
+    return `queue ${this.#topology.queue} of ${this.#connection.where}`;
+  }
+
+  readonly #heard = new WeakSet<Link>();
+
+  #listen(link: Link): void {
+    if (this.#heard.has(link)) return;
+    this.#heard.add(link);
+    link.publisher.on('basic.return', ({ messageId }) => this.#returned.add(messageId ?? ''));
+  }
+
+  async #publishOne({ publisher }: Link, message: Message): Promise<PublishResult> {
+    const bytes = message.payload.length;
+    if (bytes > MESSAGE_BYTES_MAX) return { error: tooLarge(bytes, MESSAGE_BYTES_MAX) };
+    try {
+      await publisher.basicPublish(envelopeOf(message, this.#topology.queue), message.payload);
+      return { position: null };
+    } catch (error) {
+      return { error: classified(error, this.#where) };
+    }
+  }
+}
