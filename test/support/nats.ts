@@ -26,15 +26,17 @@ export async function missingNats(): Promise<string | null> {
 export class NatsServer {
   readonly port: number;
   readonly #folder: string;
+  readonly #flags: readonly string[];
   #process: ChildProcess | null = null;
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, flags: readonly string[]) {
     this.port = port;
     this.#folder = folder;
+    this.#flags = flags;
   }
 
-  static async start(): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'azud-nats-')));
+  static async start(...flags: string[]): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'azud-nats-')), flags);
     await server.#spawn();
     return server;
   }
@@ -51,7 +53,7 @@ export class NatsServer {
   }
 
   async #spawn(): Promise<void> {
-    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder];
+    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder, ...this.#flags];
     this.#process = spawn('nats-server', flags, { stdio: 'ignore' });
     await eventually(async () => {
       if (!(await answers('127.0.0.1', this.port))) throw new Error('nats-server does not answer yet');

@@ -156,6 +156,16 @@ describe('nats', () => {
     await refuses({ servers: '127.0.0.1:1' }, 'not-connected', /nats 127\.0\.0\.1:1 cannot be reached/);
   });
 
+  test('says as whom it was refused', async () => {
+    const server = await NatsServer.start('--user', 'azud', '--pass', 'right');
+    const servers = `127.0.0.1:${server.port}`;
+    newStream();
+    await refuses({ servers }, 'access-denied', /refuses: .*authorization violation/i);
+    await refuses({ servers, user: 'azud', password: 'wrong' }, 'access-denied', /authorization violation/i);
+    await (await openDriver({ servers, user: 'azud', password: 'right' })).close();
+    await server.stop();
+  });
+
   test('a full stream refuses, and takes more when the store has let go of some', async () => {
     newStream();
     const driver = await openDriver({ max_bytes: 64 * 1024 });
