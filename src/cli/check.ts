@@ -69,11 +69,18 @@ async function examine({ tell, load, connect }: Examination): Promise<number> {
     for (const [name, detail] of faults) tell({ ok: false, what: `endpoint ${name}`, detail });
     return faults.size === 0 ? 0 : CATALOGUE['invalid-config'].exit;
   } catch (error) {
-    tell({ ok: false, what, detail: messageOf(error) });
+    tell({ ok: false, what, detail: withHint(error) });
     const differences = isAzudError(error) ? error.errors : [];
     for (const { message } of differences) tell({ ok: false, what, detail: message });
     return isAzudError(error) ? error.entry.exit : 1;
   }
+}
+
+/** Some messages say already what to do. */
+function withHint(error: unknown): string {
+  const message = messageOf(error);
+  if (!isAzudError(error) || message.includes(error.hint)) return message;
+  return `${message.replace(/\.$/, '')}. ${error.hint}`;
 }
 
 function plan(config: Config): Finding[] {

@@ -133,7 +133,7 @@ describe('nats', () => {
   test('says what a stream lacks that infrastructure code has to make', async () => {
     newStream();
     await refuses({ auto_declare: false }, 'topic-missing', /azud_test_.* is missing.*subjects azud\./);
-    await refuses({ replicas: 3 }, 'unavailable', /replicas: 3.*non-clustered/);
+    await refuses({ replicas: 3 }, 'invalid-config', /replicas: 3.*non-clustered.*set replicas: 1/);
   });
 
   test('refuses a stream that would lose events silently', async () => {

@@ -10,6 +10,8 @@ const NO_ROOM = new Set([10023, 10028, 10047]);
 /** The stream could not write it; the words say whether for want of room. */
 const STORE_FAILED = 10077;
 const TOO_LARGE = 10054;
+/** Replicas on a server without a cluster, and on a cluster with too few. */
+const CLUSTER_TOO_SMALL = new Set([10074, 10005]);
 const NOT_ENABLED = new Set([10039, 10076]);
 const SYSTEM_ERRORS = /^(?:ECONN|EHOST|ENET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 
@@ -83,6 +85,18 @@ function nameOf(error: unknown): string {
 export function notConnected(where: string, cause?: unknown): AzudError {
   const reason = cause === undefined ? 'the connection is closed' : messageOf(cause);
   return new AzudError('not-connected', `${where} cannot be reached: ${reason}`, { cause, retryAfterSeconds: 1 });
+}
+
+/** The one server that is there cannot keep as many copies. */
+export function tooFewServers(where: string, replicas: number, cause: unknown): AzudError {
+  return new AzudError('invalid-config', `${where} with replicas: ${replicas}: ${messageOf(cause)}`, {
+    cause,
+    hint: 'Run that many servers as a cluster; or set replicas: 1 and see docs/guide/brokers.md for what one server must do.',
+  });
+}
+
+export function isClusterTooSmall(error: unknown): boolean {
+  return CLUSTER_TOO_SMALL.has(Number(errorCode(error)));
 }
 
 export function topicMissing(where: string, reason: string, cause?: unknown): AzudError {

@@ -6,7 +6,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { classified, isStreamMissing, topicMissing, unsafe } from './errors.ts';
+import { classified, isClusterTooSmall, isStreamMissing, tooFewServers, topicMissing, unsafe } from './errors.ts';
 
 /** What Azud needs on the server: one stream. */
 export interface Topology {
@@ -46,7 +46,8 @@ export async function declare(manager: JetStreamManager, topology: Topology): Pr
   try {
     return await manager.streams.add(streamConfig(topology));
   } catch (error) {
-    throw classified(error, `stream ${topology.stream} with replicas: ${topology.replicas}`);
+    if (isClusterTooSmall(error)) throw tooFewServers(`stream ${topology.stream}`, topology.replicas, error);
+    throw classified(error, `stream ${topology.stream}`);
   }
 }
 

@@ -21,7 +21,8 @@ const SYSTEM_ERRORS = /^(?:ECONN|EHOST|ENET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 export function classified(error: unknown, where: string): AzudError {
   if (isAzudError(error)) return error;
   const code = (error as { code?: string } | null)?.code ?? '';
-  const reason = messageOf(error);
+  // The client begins with the method that was answered, where there was none with this.
+  const reason = messageOf(error).replace(/^undefined: /, '');
   if (DENIED.has(code)) return new AzudError('access-denied', `${where} refuses: ${reason}`, { cause: error });
   if (code === 'NOT_FOUND') return topicMissing(where, reason, error);
   if (code === 'PRECONDITION_FAILED') return otherwise(where, reason, error);
