@@ -122,7 +122,6 @@ export const KEEPER_LIMITS = Object.freeze({
 export const QUERY_LIMITS = Object.freeze({
   rowsDefault: 100,
   rowsMax: 10_000,
-  endpointRowsMax: 1_000_000,
   timeoutMs: 30_000,
   sqlBytesMax: 64 * KiB,
   paramBytesMax: 8 * KiB,

@@ -208,7 +208,7 @@ export const CATALOGUE = Object.freeze({
   'log-damaged': entry(
     503,
     'A sealed part of the log is damaged',
-    'Restore the segment named from a copy, or skip it on purpose.',
+    'Restore the segment named from a copy of the data directory.',
     { exit: 74 },
   ),
   'store-damaged': entry(

@@ -81,7 +81,7 @@ export class Endpoints {
       const defaults = [...params].map(([param, { type, fallback }]) => [param, { type, value: fallback }] as const);
       const text = `SELECT * FROM (\n${sql.replace(/[;\s]+$/, '')}\n) LIMIT 0`;
       try {
-        const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, rowsMax: 1, signal };
+        const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, signal };
         await firstRow(await this.#options.store.sql({ text, params: Object.fromEntries(defaults) }, limits));
       } catch (error) {
         if (!isAzudError(error, 'sql-failed')) throw error;
@@ -93,7 +93,7 @@ export class Endpoints {
 
   async #run({ endpoint, query, form }: BoundCall, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
     const single = endpoint.shape === 'row';
-    const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, rowsMax: QUERY_LIMITS.endpointRowsMax, signal };
+    const limits = { timeoutMs: QUERY_LIMITS.timeoutMs, signal };
     const stream = await this.#options.store.sql(query, limits);
     if (!single) return formatRows(await primed(stream), form).chunks;
     const row = await firstRow(stream);

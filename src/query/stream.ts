@@ -1,10 +1,10 @@
-import type { ReadLimits, RowStream, RowsQuery, Value } from '../store/driver.ts';
+import type { RowStream, RowsLimits, RowsQuery, Value } from '../store/driver.ts';
 
 export type Row = readonly Value[];
 
 /** What reading asks of a store. */
 export interface ReadStore {
-  rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream>;
+  rows(query: RowsQuery, limits: RowsLimits): Promise<RowStream>;
 }
 
 /** All rows; for reads whose size is bounded. */

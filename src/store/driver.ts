@@ -27,7 +27,7 @@ export interface StoreDriver {
   /** Tries to convert lines of a dataset without writing. @throws AzudError `bad-row` with `path` when some line fails */
   probe(dataset: Dataset, lines: Buffer): Promise<void>;
   /** Rows of a dataset or of a system table (tables.ts). Undeclared names never reach a driver. */
-  rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream>;
+  rows(query: RowsQuery, limits: RowsLimits): Promise<RowStream>;
   /** One read-only SELECT; undefined where `capabilities.sql` is false. @throws AzudError `sql-failed`, `query-timeout`, `query-memory` */
   sql?(query: SqlQuery, limits: ReadLimits): Promise<RowStream>;
   /** Ledger and progress as of one moment: what conservation compares with the broker's backlog. */
@@ -118,10 +118,14 @@ export interface SqlQuery {
   readonly params: Readonly<Record<string, { readonly type: ColumnType; readonly value: Value }>>;
 }
 
+/** SQL is bounded by time alone: its rows are streamed, and the reader sets the pace. */
 export interface ReadLimits {
   readonly timeoutMs: number;
-  readonly rowsMax: number;
   readonly signal: AbortSignal;
+}
+
+export interface RowsLimits extends ReadLimits {
+  readonly rowsMax: number;
 }
 
 export interface Ledger {

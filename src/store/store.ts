@@ -13,6 +13,7 @@ import type {
   OpenOptions,
   ReadLimits,
   RowStream,
+  RowsLimits,
   RowsQuery,
   SqlQuery,
   StoreCapabilities,
@@ -91,7 +92,7 @@ export class Store {
   }
 
   /** Rows of a dataset or of a system table. Names must have been checked against the table. */
-  rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream> {
+  rows(query: RowsQuery, limits: RowsLimits): Promise<RowStream> {
     return this.#call('rows', () => this.#driver.rows(query, limits));
   }
 

@@ -2,7 +2,7 @@ import type { Position } from '../../broker/driver.ts';
 import type { Batch } from '../../event/batch.ts';
 import { type Column, type ColumnType, type Dataset, SYSTEM_COLUMNS } from '../../event/dataset.ts';
 import { uuidDerived, uuidV7 } from '../../event/ids.ts';
-import type { Condition, DeadReason, Order, ReadLimits, StoreDriver, UnitBatch, Value } from '../driver.ts';
+import type { Condition, DeadReason, Order, RowsLimits, StoreDriver, UnitBatch, Value } from '../driver.ts';
 import { allRows } from '../reading.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 
@@ -105,7 +105,7 @@ export function at(batch: Batch, dead: ReadonlyMap<number, DeadReason> = new Map
   return { batch, position, dead };
 }
 
-export function limits(more: Partial<ReadLimits> = {}): ReadLimits {
+export function limits(more: Partial<RowsLimits> = {}): RowsLimits {
   return { timeoutMs: 20_000, rowsMax: 100_000, signal: new AbortController().signal, ...more };
 }
 

@@ -2,7 +2,7 @@ import type { DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { AzudError } from '../../error/azud-error.ts';
 import type { Column, Dataset } from '../../event/dataset.ts';
 import { uuidTimeMs } from '../../event/ids.ts';
-import type { Condition, ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
+import type { Condition, ReadLimits, RowStream, RowsLimits, RowsQuery, SqlQuery, Value } from '../driver.ts';
 import { type Bound, compileRows } from '../sql/compiler.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { isoOf } from '../value.ts';
@@ -33,7 +33,7 @@ export class Queries {
     this.#tables = new Set([...datasets.keys(), ...SYSTEM_TABLES.map(({ name }) => name)]);
   }
 
-  async rows(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream> {
+  async rows(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const id = this.#singleEventId(query);
     if (id === null) return this.#select(withTransactionTime(query), columns, limits);
     for (const time of await this.#timesOf(query.table, id)) {
@@ -59,7 +59,7 @@ export class Queries {
     );
   }
 
-  #select(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream> {
+  #select(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const limit = Math.min(query.limit, limits.rowsMax);
     const { text, values } = compileRows({ ...query, limit }, columns, DUCKDB_DIALECT);
     const bind = (statement: DuckDBPreparedStatement) => {
@@ -90,7 +90,7 @@ export class Queries {
     return rows.map(([ms]) => Number(ms));
   }
 
-  async #firstRow(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream | null> {
+  async #firstRow(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream | null> {
     const stream = await this.#select(query, columns, limits);
     for await (const rows of stream.chunks) return { columns: stream.columns, chunks: once(rows) };
     return null;

@@ -7,8 +7,8 @@ import type { Counts } from '../../event/outcome.ts';
 import type {
   Ledger,
   OpenOptions,
-  ReadLimits,
   RowStream,
+  RowsLimits,
   RowsQuery,
   StoreCapabilities,
   StoreDriver,
@@ -92,7 +92,7 @@ export class MemoryStoreDriver implements StoreDriver {
     for (const line of linesOf(lines)) eventRow(line.toString(), dataset, false);
   }
 
-  async rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream> {
+  async rows(query: RowsQuery, limits: RowsLimits): Promise<RowStream> {
     const { rows, columns } = this.#table(query.table);
     const found = selectRows(rows, query, columns).slice(0, limits.rowsMax);
     return streamWithin({ columns: query.select, chunks: chunked(found) }, limits);

@@ -10,6 +10,7 @@ import type {
   OpenOptions,
   ReadLimits,
   RowStream,
+  RowsLimits,
   RowsQuery,
   SqlQuery,
   StoreCapabilities,
@@ -116,7 +117,7 @@ export class PostgresStoreDriver implements StoreDriver {
     return done;
   }
 
-  async rows(query: RowsQuery, limits: ReadLimits): Promise<RowStream> {
+  async rows(query: RowsQuery, limits: RowsLimits): Promise<RowStream> {
     const { queries, datasets } = this.#now();
     const system = SYSTEM_TABLES.find(({ name }) => name === query.table);
     const columns = system?.columns ?? [...(datasets.get(query.table)?.columns ?? []), ...SYSTEM_COLUMNS];

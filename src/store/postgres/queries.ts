@@ -1,6 +1,6 @@
 import { AzudError } from '../../error/azud-error.ts';
 import type { Column, ColumnType } from '../../event/dataset.ts';
-import type { ReadLimits, RowStream, RowsQuery, SqlQuery, Value } from '../driver.ts';
+import type { ReadLimits, RowStream, RowsLimits, RowsQuery, SqlQuery, Value } from '../driver.ts';
 import { compileRows } from '../sql/compiler.ts';
 import type { Connections } from './connections.ts';
 import { POSTGRES_DIALECT } from './dialect.ts';
@@ -19,7 +19,7 @@ export class Queries {
     this.#connections = connections;
   }
 
-  rows(query: RowsQuery, columns: readonly Column[], limits: ReadLimits): Promise<RowStream> {
+  rows(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const limit = Math.min(query.limit, limits.rowsMax);
     const { text, values } = compileRows({ ...query, limit }, columns, POSTGRES_DIALECT);
     const classify = (error: unknown) => classifyQuery(error, 'the rows cannot be read');
