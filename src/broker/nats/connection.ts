@@ -8,7 +8,9 @@ import {
   type ServerInfo,
 } from '@nats-io/transport-node';
 import { AzudError, messageOf } from '../../error/azud-error.ts';
-import { classified, notConnected } from './errors.ts';
+import { Connection } from '../connection.ts';
+import { notConnected } from '../errors.ts';
+import { classified } from './errors.ts';
 
 export interface ServerSettings {
   readonly servers: string;
@@ -32,69 +34,26 @@ const TIMEOUT_MS = 5_000;
 /** A dead server is noticed after two pings go unanswered. */
 const PING_MS = 5_000;
 
-/**
- * At most one connection. It does not come back by itself: the next call makes a new one, so that a call on a dead
- * connection fails at once, and the portable broker decides how often to try.
- */
-export class Connection {
-  readonly where: string;
-  readonly #settings: ServerSettings;
-  #link: Promise<Link> | null = null;
-  #closed = true;
-
-  constructor(settings: ServerSettings) {
-    this.#settings = settings;
-    this.where = `nats ${settings.servers}`;
-  }
-
-  open(): Promise<Link> {
-    this.#closed = false;
-    return this.link();
-  }
-
-  /** @throws AzudError `not-connected`, `access-denied`, `topic-missing` when the server has no JetStream */
-  async link(): Promise<Link> {
-    if (this.#closed) throw notConnected(this.where);
-    const link = this.#link ?? this.#connect();
-    this.#link = link;
-    try {
-      return await link;
-    } catch (error) {
-      this.#forget(link);
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    const link = await this.#link?.catch(() => null);
-    this.#link = null;
-    await link?.nats.close();
-  }
-
-  async #connect(): Promise<Link> {
-    const options = await connectionOptions(this.#settings);
-    try {
-      const nats = await connect(options);
-      void nats.closed().then(() => this.#forgetClosed(nats));
-      const manager = await jetstreamManager(nats, { timeout: TIMEOUT_MS, checkAPI: false });
-      const server = nats.info;
-      if (!server) throw notConnected(this.where);
-      return { nats, manager, server, stream: manager.jetstream() };
-    } catch (error) {
-      throw classified(error, this.where);
-    }
-  }
-
-  #forget(link: Promise<Link>): void {
-    if (this.#link === link) this.#link = null;
-  }
-
-  async #forgetClosed(nats: NatsConnection): Promise<void> {
-    const current = this.#link;
-    const link = await current?.catch(() => null);
-    if (current && (!link || link.nats === nats)) this.#forget(current);
-  }
+/** @throws AzudError `not-connected`, `access-denied`, `topic-missing` when the server has no JetStream */
+export function connectionTo(settings: ServerSettings): Connection<Link> {
+  const where = `nats ${settings.servers}`;
+  return new Connection({
+    where,
+    connect: async (broken) => {
+      const options = await connectionOptions(settings);
+      try {
+        const nats = await connect(options);
+        void nats.closed().then(broken);
+        const manager = await jetstreamManager(nats, { timeout: TIMEOUT_MS, checkAPI: false });
+        const server = nats.info;
+        if (!server) throw notConnected(where);
+        return { nats, manager, server, stream: manager.jetstream() };
+      } catch (error) {
+        throw classified(error, where);
+      }
+    },
+    disconnect: ({ nats }) => nats.close(),
+  });
 }
 
 async function connectionOptions(settings: ServerSettings): Promise<ConnectionOptions> {

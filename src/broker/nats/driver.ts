@@ -1,6 +1,7 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { Message } from '../../event/batch.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Connection } from '../connection.ts';
 import type {
   Backlog,
   BrokerCapabilities,
@@ -10,7 +11,7 @@ import type {
   PublishResult,
   Subscription,
 } from '../driver.ts';
-import { Connection, type Link, type ServerSettings } from './connection.ts';
+import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { type DurabilitySettings, durabilityOf } from './durability.ts';
 import { ENVELOPE_BYTES, headersOf, messageOf } from './envelope.ts';
 import { aheadOfStream, classified, otherStream, removedBefore, tooLarge } from './errors.ts';
@@ -43,7 +44,7 @@ export class NatsDriver implements BrokerDriver {
   readonly #settings: NatsSettings;
   readonly #clock: Clock;
   readonly #topology: Topology;
-  readonly #connection: Connection;
+  readonly #connection: Connection<Link>;
   #capabilities: BrokerCapabilities = {
     kind: 'nats',
     order: true,
@@ -63,7 +64,7 @@ export class NatsDriver implements BrokerDriver {
     this.#settings = settings;
     this.#clock = clock;
     this.#topology = { ...settings, stream: settings.stream ?? `azud_${system.replaceAll(/[^\w-]/g, '_')}` };
-    this.#connection = new Connection(settings);
+    this.#connection = connectionTo(settings);
   }
 
   get capabilities(): BrokerCapabilities {

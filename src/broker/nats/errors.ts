@@ -1,5 +1,6 @@
 import { errors } from '@nats-io/transport-node';
 import { AzudError, isAzudError, messageOf } from '../../error/azud-error.ts';
+import { notConnected, topicMissing } from '../errors.ts';
 
 /** What a NATS server and its client can answer, in the catalogue's codes. */
 
@@ -78,15 +79,6 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-/**
- * Safe to publish again although it may have been written: the server knows the batch by its `Nats-Msg-Id` for the
- * duplicate window, far longer than the portable broker goes on trying.
- */
-export function notConnected(where: string, cause?: unknown): AzudError {
-  const reason = cause === undefined ? 'the connection is closed' : messageOf(cause);
-  return new AzudError('not-connected', `${where} cannot be reached: ${reason}`, { cause, retryAfterSeconds: 1 });
-}
-
 /** The one server that is there cannot keep as many copies. */
 export function tooFewServers(where: string, replicas: number, cause: unknown): AzudError {
   return new AzudError('invalid-config', `${where} with replicas: ${replicas}: ${messageOf(cause)}`, {
@@ -97,10 +89,6 @@ export function tooFewServers(where: string, replicas: number, cause: unknown): 
 
 export function isClusterTooSmall(error: unknown): boolean {
   return CLUSTER_TOO_SMALL.has(Number(errorCode(error)));
-}
-
-export function topicMissing(where: string, reason: string, cause?: unknown): AzudError {
-  return new AzudError('topic-missing', `${where} is missing: ${reason}`, { cause });
 }
 
 export function unsafe(where: string, reason: string, remedy: string): AzudError {

@@ -1,7 +1,8 @@
 import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import { isAzudError } from '../../error/azud-error.ts';
+import { notConnected } from '../errors.ts';
 import type { Link } from './connection.ts';
-import { classified, notConnected } from './errors.ts';
+import { classified } from './errors.ts';
 
 export interface ReaderOptions {
   readonly link: Link;

@@ -1,8 +1,9 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
+import { notConnected } from '../errors.ts';
 import { messageOf } from './envelope.ts';
-import { foreign, notConnected } from './errors.ts';
+import { foreign } from './errors.ts';
 import type { Reader } from './reader.ts';
 
 export interface SubscriptionOptions {

@@ -6,7 +6,8 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { classified, isClusterTooSmall, isStreamMissing, tooFewServers, topicMissing, unsafe } from './errors.ts';
+import { topicMissing } from '../errors.ts';
+import { classified, isClusterTooSmall, isStreamMissing, tooFewServers, unsafe } from './errors.ts';
 
 /** What Azud needs on the server: one stream. */
 export interface Topology {

@@ -1,9 +1,11 @@
 import type { Message } from '../../event/batch.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Connection } from '../connection.ts';
 import type { Backlog, BrokerCapabilities, BrokerDriver, Progress, PublishResult, Subscription } from '../driver.ts';
-import { Connection, type Link, type ServerSettings } from './connection.ts';
+import { topicMissing } from '../errors.ts';
+import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { envelopeOf } from './envelope.ts';
-import { classified, tooLarge, topicMissing } from './errors.ts';
+import { classified, tooLarge } from './errors.ts';
 import { RabbitmqSubscription } from './subscription.ts';
 import { declare, exists, missing, type Topology } from './topology.ts';
 
@@ -31,7 +33,7 @@ export class RabbitmqDriver implements BrokerDriver {
   readonly #settings: RabbitmqSettings;
   readonly #clock: Clock;
   readonly #topology: Topology;
-  readonly #connection: Connection;
+  readonly #connection: Connection<Link>;
   readonly #subscriptions = new Set<RabbitmqSubscription>();
   /** Ids that the server gave back for want of a queue. */
   readonly #returned = new Set<string>();
@@ -40,7 +42,7 @@ export class RabbitmqDriver implements BrokerDriver {
     this.#settings = settings;
     this.#clock = clock;
     this.#topology = { ...settings, queue: settings.queue ?? `azud_${system}` };
-    this.#connection = new Connection(settings);
+    this.#connection = connectionTo(settings);
     this.capabilities = {
       kind: 'rabbitmq',
       order: false,

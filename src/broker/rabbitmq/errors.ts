@@ -1,4 +1,5 @@
 import { AzudError, isAzudError, messageOf } from '../../error/azud-error.ts';
+import { notConnected, topicMissing } from '../errors.ts';
 
 /** What RabbitMQ and its client can answer, in the catalogue's codes. */
 
@@ -34,19 +35,6 @@ export function classified(error: unknown, where: string): AzudError {
   }
   if (GONE.has(code) || SYSTEM_ERRORS.test(code)) return notConnected(where, error);
   return new AzudError('unavailable', `${where}: ${reason}`, { cause: error, retryAfterSeconds: 1 });
-}
-
-/**
- * Safe to publish again although it may have been written: the store knows the batch by its id, and writes it once
- * however often it comes.
- */
-export function notConnected(where: string, cause?: unknown): AzudError {
-  const reason = cause === undefined ? 'the connection is closed' : messageOf(cause);
-  return new AzudError('not-connected', `${where} cannot be reached: ${reason}`, { cause, retryAfterSeconds: 1 });
-}
-
-export function topicMissing(where: string, reason: string, cause?: unknown): AzudError {
-  return new AzudError('topic-missing', `${where} is missing: ${reason}`, { cause });
 }
 
 export function tooLarge(bytes: number, bytesMax: number): AzudError {

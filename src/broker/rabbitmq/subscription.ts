@@ -1,8 +1,9 @@
 import type { AsyncMessage, Channel } from 'rabbitmq-client';
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
+import { notConnected } from '../errors.ts';
 import { messageOf } from './envelope.ts';
-import { foreign, notConnected } from './errors.ts';
+import { foreign } from './errors.ts';
 
 export interface SubscriptionOptions {
   readonly channel: Channel;

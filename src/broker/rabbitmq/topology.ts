@@ -1,5 +1,6 @@
 import type { Channel, Connection } from 'rabbitmq-client';
-import { classified, topicMissing } from './errors.ts';
+import { topicMissing } from '../errors.ts';
+import { classified } from './errors.ts';
 
 /** What Azud needs on the server: a queue, and where what never gets through is kept. */
 export interface Topology {
