@@ -70,6 +70,11 @@ export function keyedTransactionId(dataset: string, idempotencyKey: string): str
   return uuidDerived('transaction', dataset, idempotencyKey);
 }
 
+/** A key's own transaction is derived, and every other a UUIDv7: only the first can come again. */
+export function isKeyedTransaction(transactionId: string): boolean {
+  return transactionId[14] !== '7';
+}
+
 export function keyedEventId(dataset: string, idempotencyKey: string, row: number): string {
   return uuidDerived('event', dataset, idempotencyKey, String(row));
 }
@@ -80,7 +85,7 @@ export function cloudEventId(source: string, id: string): string {
   return Buffer.byteLength(joined) <= 128 ? joined : uuidDerived('cloudevent', source, id);
 }
 
-/** The same event refused again (a log replayed into a rebuilt store) is the same dead letter. */
-export function deadLetterId(batchId: string, row: number): string {
-  return uuidDerived('dead-letter', batchId, String(row));
+/** The same row refused again (a log replayed into a rebuilt store, a request sent again) is the same dead letter. */
+export function deadLetterId(transactionId: string, row: number): string {
+  return uuidDerived('dead-letter', transactionId, String(row));
 }

@@ -75,6 +75,7 @@ export class Draft {
   /** A row that is no event of the dataset. @throws AzudError `batch-too-large`, `too-large`, `line-too-long` */
   refuse(dataset: string, { errors, original, eventId }: Refusal): void {
     const row = this.#nextRow();
+    const { idempotencyKey } = this.#options;
     const [first] = errors;
     if (!first) throw new TypeError('a refused row has an error');
     const code = codeOf(first);
@@ -87,7 +88,10 @@ export class Draft {
     for (const error of errors.slice(0, Math.max(0, room))) this.#errors.push({ row, ...error });
     const { path, message } = first;
     const id = deadLetterId(this.transactionId, row);
-    this.#linesOf(dataset).rejects.push({ id, row, code: first.code, message, path, original, eventId });
+    // Replayed, the row has the id that it would have had: then the same request sent again finds it there.
+    const ownId = eventId ?? (idempotencyKey === null ? null : keyedEventId(dataset, idempotencyKey, row));
+    const { code: reason } = first;
+    this.#linesOf(dataset).rejects.push({ id, row, code: reason, message, path, original, eventId: ownId });
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Position } from '../broker/driver.ts';
 import { acceptedCount, type Batch, type DeadStage } from '../event/batch.ts';
 import type { Dataset } from '../event/dataset.ts';
-import { deadLetterId, eventIdAt } from '../event/ids.ts';
+import { deadLetterId, eventIdAt, isKeyedTransaction } from '../event/ids.ts';
 import type { Counts } from '../event/outcome.ts';
 import type { DeadReason, UnitBatch, WriteUnit } from './driver.ts';
 
@@ -15,8 +15,8 @@ export interface Known {
   readonly covers: (entry: UnitBatch) => boolean;
   /** By dataset: client id → when it was received last, ms. Only ids of this unit need be in it. */
   readonly ids: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** Those of the unit's replayed and discarded letters that are open (`dead`). */
-  readonly openLetters: ReadonlySet<string>;
+  /** Those letters that `lookupsOf` asks for and the store has, by id: is it open (`dead`)? */
+  readonly letters: ReadonlyMap<string, boolean>;
 }
 
 export interface Letter {
@@ -66,18 +66,30 @@ export interface Settled {
 export function lookupsOf(unit: WriteUnit, covers: Known['covers']) {
   const ids = new Map<string, Set<string>>();
   const letters = new Set<string>();
+  const want = (dataset: string, some: Iterable<string>) => {
+    const wanted = ids.get(dataset) ?? new Set<string>();
+    for (const id of some) wanted.add(id);
+    ids.set(dataset, wanted);
+  };
   for (const entry of unit.batches) {
     if (covers(entry)) continue;
-    const { batch } = entry;
-    if (batch.ids) {
-      const wanted = ids.get(batch.dataset) ?? new Set<string>();
-      for (const id of batch.ids) wanted.add(id);
-      ids.set(batch.dataset, wanted);
-    }
+    const { batch, dead } = entry;
+    if (batch.ids) want(batch.dataset, batch.ids);
     for (const id of batch.replays ?? []) letters.add(id);
     for (const { id } of batch.discards) letters.add(id);
+    // Only a transaction with a key can come again, with the rows that were refused before.
+    if (!isKeyedTransaction(batch.transactionId)) continue;
+    for (const { id } of batch.rejects) letters.add(id);
+    for (const line of dead.keys()) letters.add(deadLetterId(batch.transactionId, rowOf(batch, line)));
+    const refused = batch.rejects.flatMap(({ eventId }) => eventId ?? []);
+    if (refused.length > 0) want(batch.dataset, refused);
   }
   return { ids, letters };
+}
+
+/** Row in the request of a line, from 1. */
+function rowOf(batch: Batch, line: number): number {
+  return batch.rows?.[line] ?? line + 1;
 }
 
 export const NO_COUNTS: Counts = Object.freeze({ accepted: 0, stored: 0, duplicate: 0, dead: 0 });
@@ -113,7 +125,7 @@ class Settling {
 
   constructor(known: Known) {
     this.#known = known;
-    this.#open = new Set(known.openLetters);
+    this.#open = new Set([...known.letters].flatMap(([id, open]) => (open ? id : [])));
   }
 
   run(unit: WriteUnit): Settled {
@@ -167,16 +179,36 @@ class Settling {
     const plain = batch.ids === null && batch.replays === null && entry.dead.size === 0;
     const kept = plain ? null : this.#lines(entry);
     for (const { id, reason } of batch.discards) if (this.#open.delete(id)) this.#discard(id, reason);
-    for (const reject of batch.rejects) this.#add({ ...this.#letterOf(batch), ...reject, stage: 'intake' });
+    const refused = this.#rejects(batch);
     const accepted = acceptedCount(batch);
     if (kept === null) {
-      const dead = batch.rejects.length;
-      return { batch, kept, counts: { accepted, stored: batch.count, duplicate: 0, dead } };
+      return { batch, kept, counts: { accepted, stored: batch.count, ...refused } };
     }
-    const { stored, duplicate } = kept;
-    const dead = batch.replays ? 0 - stored.length - duplicate : kept.dead + batch.rejects.length;
+    const { stored } = kept;
+    const duplicate = kept.duplicate + refused.duplicate;
+    const dead = batch.replays ? 0 - stored.length - duplicate : kept.dead + refused.dead;
     const counts = { accepted, stored: stored.length, duplicate, dead };
     return { batch, kept: stored.length === batch.count ? null : stored, counts };
+  }
+
+  #rejects(batch: Batch): Pick<Counts, 'duplicate' | 'dead'> {
+    let dead = 0;
+    for (const reject of batch.rejects) {
+      if (this.#isRepeated(batch, reject)) continue;
+      this.#add({ ...this.#letterOf(batch), ...reject, stage: 'intake' });
+      dead += 1;
+    }
+    return { duplicate: batch.rejects.length - dead, dead };
+  }
+
+  /**
+   * Was this row of the same transaction refused before? Then its letter is there, or it was replayed since and its id is
+   * remembered. Otherwise each retry of a batch would bring its dead letters once more.
+   */
+  #isRepeated(batch: Batch, { id, eventId }: Pick<Letter, 'id' | 'eventId'>): boolean {
+    if (!isKeyedTransaction(batch.transactionId)) return false;
+    if (this.#known.letters.has(id) || this.#added.has(id)) return true;
+    return eventId !== null && this.#isRemembered(batch, eventId);
   }
 
   #lines(entry: UnitBatch) {
@@ -198,8 +230,8 @@ class Settling {
     if (letter !== undefined && !this.#open.has(letter)) return 'nothing';
     const reason = dead.get(line);
     if (reason) {
-      if (letter === undefined) this.#bury(batch, line, reason);
-      else this.#changed.set(letter, reason);
+      if (letter === undefined) return this.#bury(batch, line, reason);
+      this.#changed.set(letter, reason);
       return 'dead';
     }
     if (letter !== undefined) this.#close(letter);
@@ -210,25 +242,26 @@ class Settling {
 
   /** False when the id was received within the dedupe window. Time is the batches' own, so a rebuild decides the same. */
   #remember(batch: Batch, id: string): boolean {
+    if (this.#isRemembered(batch, id)) return false;
     const ids = this.#ids.get(batch.dataset) ?? new Map<string, number>();
     this.#ids.set(batch.dataset, ids);
-    const seen = ids.get(id) ?? this.#known.ids.get(batch.dataset)?.get(id);
-    const windowMs = this.#known.datasets.get(batch.dataset)?.dedupeWindowMs ?? 0;
-    if (seen !== undefined && batch.receivedAt - seen < windowMs) return false;
     ids.set(id, batch.receivedAt);
     return true;
   }
 
-  #bury(batch: Batch, line: number, reason: DeadReason): void {
-    const row = batch.rows?.[line] ?? line + 1;
-    this.#add({
-      ...this.#letterOf(batch),
-      ...reason,
-      id: deadLetterId(batch.id, row),
-      row,
-      eventId: batch.ids?.[line] ?? eventIdAt(batch.transactionId, line),
-      original: lineAt(batch.lines, line),
-    });
+  #isRemembered({ dataset, receivedAt }: Batch, id: string): boolean {
+    const seen = this.#ids.get(dataset)?.get(id) ?? this.#known.ids.get(dataset)?.get(id);
+    const windowMs = this.#known.datasets.get(dataset)?.dedupeWindowMs ?? 0;
+    return seen !== undefined && receivedAt - seen < windowMs;
+  }
+
+  #bury(batch: Batch, line: number, reason: DeadReason): LineFate {
+    const row = rowOf(batch, line);
+    const id = deadLetterId(batch.transactionId, row);
+    const eventId = batch.ids?.[line] ?? eventIdAt(batch.transactionId, line);
+    if (this.#isRepeated(batch, { id, eventId })) return 'duplicate';
+    this.#add({ ...this.#letterOf(batch), ...reason, id, row, eventId, original: lineAt(batch.lines, line) });
+    return 'dead';
   }
 
   #letterOf(batch: Batch) {

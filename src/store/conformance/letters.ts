@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { deadLetterId, eventIdAt } from '../../event/ids.ts';
+import { deadLetterId, eventIdAt, keyedEventId, keyedTransactionId } from '../../event/ids.ts';
 import type { StoreDriver } from '../driver.ts';
 import { at, BAD, batchOf, countsOf, FLIGHTS, read, rejectOf, type StoreHarness, T0 } from './fixtures.ts';
 import { storeTest } from './with-store.ts';
@@ -48,7 +48,7 @@ function buryingCases(harness: StoreHarness): void {
         { accepted: 3, stored: 2, duplicate: 0, dead: 1 },
       ]);
       const [letter] = await read(driver, '_dead_letters');
-      assert.equal(letter?.id, deadLetterId(batch.id, 4));
+      assert.equal(letter?.id, deadLetterId(batch.transactionId, 4));
       assert.equal(letter?.row, 4);
       assert.equal(letter?.stage, 'store');
       assert.equal(letter?.event_id, eventIdAt(batch.transactionId, 1));
@@ -58,6 +58,47 @@ function buryingCases(harness: StoreHarness): void {
         rows.map((row) => row._event_id),
         [0, 2].map((line) => eventIdAt(batch.transactionId, line)),
       );
+    },
+  );
+
+  test(
+    harness,
+    'a request sent again under its key brings no dead letter again, be it open, discarded or replayed',
+    async (driver) => {
+      const refused = { ...rejectOf(2, Buffer.from('{"delay":"x"}'), keyedEventId('flights', 'key', 2)) };
+      const sent = () => {
+        const ids = [1, 3].map((row) => keyedEventId('flights', 'key', row));
+        const transactionId = keyedTransactionId('flights', 'key');
+        const events = [{ delay: 1 }, '{"delay":1e60}'];
+        return at(
+          batchOf(FLIGHTS, events, { transactionId, ids, rows: [1, 3], rejects: [refused] }),
+          new Map([[1, BAD]]),
+        );
+      };
+      const again = { accepted: 3, stored: 0, duplicate: 3, dead: 0 };
+      assert.deepEqual(await driver.write({ batches: [sent(), sent()] }), [
+        { accepted: 3, stored: 1, duplicate: 0, dead: 2 },
+        again,
+      ]);
+      const letters = await read(driver, '_dead_letters');
+      assert.equal(letters.length, 2);
+      assert.deepEqual(await driver.write({ batches: [sent()] }), [again]);
+      const buried = String(letters.find(({ row }) => row === 3)?.id);
+      await driver.write({ batches: [at(batchOf(FLIGHTS, [], { discards: [{ id: buried, reason: 'no' }] }))] });
+      const { transactionId, ids } = {
+        transactionId: keyedTransactionId('flights', 'key'),
+        ids: [String(refused.eventId)],
+      };
+      const replay = batchOf(FLIGHTS, [{ delay: 5 }], { transactionId, ids, rows: [2], replays: [refused.id] });
+      assert.deepEqual(await driver.write({ batches: [at(replay)] }), [
+        { accepted: 0, stored: 1, duplicate: 0, dead: -1 },
+      ]);
+      assert.deepEqual(await driver.write({ batches: [sent()] }), [again]);
+      assert.deepEqual(
+        (await read(driver, '_dead_letters')).map(({ id, state }) => [id, state]),
+        [[buried, 'discarded']],
+      );
+      assert.deepEqual(await countsOf(driver, FLIGHTS), { accepted: 12, stored: 2, duplicate: 9, dead: 1 });
     },
   );
 

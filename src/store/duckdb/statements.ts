@@ -149,8 +149,8 @@ export const INSERT_LETTERS = `INSERT INTO "_dead_letters" SELECT CAST(l.id AS U
     "event_id":"VARCHAR","row":"BIGINT","stage":"VARCHAR","code":"VARCHAR","message":"VARCHAR","path":"VARCHAR",
     "ms":"BIGINT","original":"VARCHAR"}]')) AS l)`;
 
-export const OPEN_LETTERS = `SELECT CAST(id AS VARCHAR) FROM "_dead_letters" WHERE state = 'dead'
-  AND id IN (SELECT CAST(text AS UUID) FROM (SELECT ${split(1, 'text')}))`;
+export const KNOWN_LETTERS = `SELECT CAST(id AS VARCHAR), state FROM "_dead_letters"
+  WHERE id IN (SELECT CAST(text AS UUID) FROM (SELECT ${split(1, 'text')}))`;
 
 export const DELETE_LETTERS = `DELETE FROM "_dead_letters"
   WHERE id IN (SELECT CAST(text AS UUID) FROM (SELECT ${split(1, 'text')}))`;

@@ -72,8 +72,13 @@ export class UnitWriter {
       const found = await this.#session.run(SQL.idStatements(dataset).lookup, [[...texts].join('\n')]);
       ids.set(dataset, new Map(found.map(([id, ms]) => [String(id), Number(ms)])));
     }
-    const openLetters = new Set(await this.#textsOf(SQL.OPEN_LETTERS, [...wanted.letters]));
-    return settle(unit, { datasets: this.#datasets, covers, ids, openLetters });
+    return settle(unit, { datasets: this.#datasets, covers, ids, letters: await this.#lettersOf(wanted.letters) });
+  }
+
+  async #lettersOf(ids: ReadonlySet<string>): Promise<Map<string, boolean>> {
+    if (ids.size === 0) return new Map();
+    const found = await this.#session.run(SQL.KNOWN_LETTERS, [[...ids].join('\n')]);
+    return new Map(found.map(([id, state]) => [String(id), state === 'dead']));
   }
 
   async #textsOf(sql: string, texts: readonly string[]): Promise<string[]> {

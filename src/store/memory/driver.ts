@@ -78,7 +78,7 @@ export class MemoryStoreDriver implements StoreDriver {
       datasets: this.#opened(),
       covers: (entry) => this.#covers(entry),
       ids: this.#data.ids,
-      openLetters: new Set([...this.#data.letters].filter(([, row]) => row.get('state') === 'dead').map(([id]) => id)),
+      letters: new Map([...this.#data.letters].map(([id, row]) => [id, row.get('state') === 'dead'])),
     });
     // Every row is made before any is kept: a bad one leaves nothing behind.
     const made = settled.batches.map((entry) => this.#rowsOf(entry));

@@ -61,7 +61,7 @@ export const TAKE_IDS = `INSERT INTO "_ids" AS k
   ON CONFLICT (id) DO UPDATE SET received_ms = excluded.received_ms
   WHERE excluded.received_ms - k.received_ms >= $4::bigint`;
 
-export const OPEN_LETTERS = `SELECT id FROM "_dead_letters" WHERE id = ANY($1::uuid[]) AND state = 'dead'
+export const KNOWN_LETTERS = `SELECT id, state FROM "_dead_letters" WHERE id = ANY($1::uuid[])
   ORDER BY id FOR UPDATE`;
 export const INSERT_LETTERS = `INSERT INTO "_dead_letters"
   SELECT id, dataset, transaction_id, event_id, "row", stage, code, message, path,

@@ -72,8 +72,7 @@ export class UnitWriter {
       ]);
       ids.set(dataset, new Map(found.rows.map(({ id, received_ms }) => [id, Number(received_ms)])));
     }
-    const openLetters = await openOf(client, wanted.letters);
-    return settle(unit, { datasets: this.#datasets, covers, ids, openLetters });
+    return settle(unit, { datasets: this.#datasets, covers, ids, letters: await lettersOf(client, wanted.letters) });
   }
 
   async #takeIds(client: ClientBase, { ids }: Settled): Promise<void> {
@@ -152,10 +151,10 @@ async function claimBatches(client: ClientBase, batches: readonly UnitBatch[]): 
   return new Set(rows.map(({ id }) => id));
 }
 
-async function openOf(client: ClientBase, letters: ReadonlySet<string>): Promise<Set<string>> {
-  if (letters.size === 0) return new Set();
-  const { rows } = await client.query<{ id: string }>(SQL.OPEN_LETTERS, [[...letters]]);
-  return new Set(rows.map(({ id }) => id));
+async function lettersOf(client: ClientBase, ids: ReadonlySet<string>): Promise<Map<string, boolean>> {
+  if (ids.size === 0) return new Map();
+  const { rows } = await client.query<{ id: string; state: string }>(SQL.KNOWN_LETTERS, [[...ids]]);
+  return new Map(rows.map(({ id, state }) => [id, state === 'dead']));
 }
 
 /** A row a batch. None of their values can hold what COPY gives a meaning. */
