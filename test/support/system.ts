@@ -154,10 +154,16 @@ export class System {
     const ended = this.#ended();
     for (const pid of [this.pid, ...children.map((child) => child.pid)]) killIfThere(pid);
     await ended;
-    await eventually(() => {
-      const left = children.filter(({ pid }) => isAlive(pid));
-      if (left.length > 0) throw new Error(`still there after kill -9: ${JSON.stringify(left)}`);
-    });
+    await allGone(children);
+  }
+
+  /** kill -9 of the supervisor alone; resolves when its children, who never outlive it, have ended too. */
+  async orphan(): Promise<void> {
+    const children = await this.children();
+    const ended = this.#ended();
+    killIfThere(this.pid);
+    await ended;
+    await allGone(children);
   }
 
   /** SIGTERM, then start again on the same data and port. Answers the exit code of the first. */
@@ -231,6 +237,13 @@ async function processFacts(pid: number, parent: number): Promise<ProcessFacts |
     // It ended while it was read.
     return null;
   }
+}
+
+async function allGone(children: readonly ProcessFacts[]): Promise<void> {
+  await eventually(() => {
+    const left = children.filter(({ pid }) => isAlive(pid));
+    if (left.length > 0) throw new Error(`still there after kill -9: ${JSON.stringify(left)}`);
+  });
 }
 
 function isAlive(pid: number): boolean {

@@ -43,7 +43,7 @@ export function deadFiles(sources: readonly Source[]): string[] {
 
 /** `app/child.ts` is begun by a path that is put together: it ends in .ts here and in .js in the package. */
 function isProgram(path: string): boolean {
-  return /^(src\/(main|index|app\/child)\.ts|(bench|test\/load)\/main\.ts|scripts\/[^/]+\.(ts|mjs))$/.test(path);
+  return /^(src\/(main|index|app\/child)\.ts|(bench|test\/[a-z-]+)\/main\.ts|scripts\/[^/]+\.(ts|mjs))$/.test(path);
 }
 
 function waysOut({ path, text, imports }: Source): string[] {
