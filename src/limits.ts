@@ -93,6 +93,8 @@ export const LOADER_LIMITS = Object.freeze({
   unitEventsMax: 245_760,
   /** 245,760 events of 220 bytes with room for 400; the loader holds two units. */
   unitBytesMax: 96 * MiB,
+  /** A batch held is about 1 kB beside its bytes, and two units are held; of 5 ms for a transaction each of 20,000 bears a quarter of a µs. */
+  unitBatchesMax: 20_000,
   /** Longest time the first event of a unit waits for company, ms. */
   unitDelayMs: 100,
   /** Between two units while events keep coming, ms: a transaction costs 5 ms however small it is, 2 % of this. */

@@ -280,6 +280,35 @@ describe('the loader', () => {
     assert.equal(await stored(), 1);
   });
 
+  test('gives the store units of a bounded size, by events, batches and bytes', async () => {
+    for (let n = 0; n < 60; n += 1) await flow.publish(batchOf(flights(3, n * 3)));
+    const sizes = async (limits: Partial<typeof HASTY>) => {
+      const seen: { readonly batches: number; readonly events: number; readonly bytes: number }[] = [];
+      const write: LoaderStore['write'] = async ({ batches }) => {
+        const sum = (of: (batch: (typeof batches)[number]['batch']) => number) =>
+          batches.reduce((total, { batch }) => total + of(batch), 0);
+        seen.push({
+          batches: batches.length,
+          events: sum(({ count }) => count),
+          bytes: sum(({ lines }) => lines.length),
+        });
+        return batches.map(() => null);
+      };
+      const run = new Running({ store: storeWith({ write }), limits: { ...HASTY, ...limits } });
+      await eventually(() =>
+        assert.equal(
+          seen.reduce((total, { batches }) => total + batches, 0),
+          60,
+        ),
+      );
+      await run.stop();
+      return seen;
+    };
+    for (const { batches } of await sizes({ unitBatchesMax: 8 })) assert.ok(batches <= 8, `${batches} batches`);
+    for (const { events } of await sizes({ unitEventsMax: 10 })) assert.ok(events <= 10, `${events} events`);
+    for (const { bytes } of await sizes({ unitBytesMax: 600 })) assert.ok(bytes <= 600, `${bytes} bytes`);
+  });
+
   test('keeps the order of events of one key, however they are grouped', async () => {
     const changes = Array.from({ length: 120 }, (_, n) => ({ id: 1, name: `version ${n}` }));
     for (const change of changes) await flow.publish(batchOf([change], { dataset: CLIENTS.name, receivedAt: 1 }));

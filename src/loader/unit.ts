@@ -19,6 +19,7 @@ export interface GathererOptions {
   readonly limits: {
     readonly unitEventsMax: number;
     readonly unitBytesMax: number;
+    readonly unitBatchesMax: number;
     readonly unitDelayMs: number;
     readonly unitIntervalMs: number;
     readonly receiveIntervalMs: number;
@@ -104,7 +105,10 @@ class UnitBuilder {
   }
 
   get full(): boolean {
-    return this.#overflowed || this.#events >= this.#limits.unitEventsMax || this.bytesLeft <= 0;
+    const { unitEventsMax, unitBatchesMax } = this.#limits;
+    return (
+      this.#overflowed || this.#events >= unitEventsMax || this.batches.length >= unitBatchesMax || this.bytesLeft <= 0
+    );
   }
 
   get bytesLeft(): number {
@@ -116,7 +120,11 @@ class UnitBuilder {
     for (const [index, delivery] of deliveries.entries()) {
       // A replay accepts nothing new, yet its lines are work all the same; its bytes bound it.
       const { events, payload } = delivery.message;
-      const fits = this.#events + events <= this.#limits.unitEventsMax && payload.length <= this.bytesLeft;
+      const { unitEventsMax, unitBatchesMax } = this.#limits;
+      const fits =
+        this.#events + events <= unitEventsMax &&
+        this.batches.length < unitBatchesMax &&
+        payload.length <= this.bytesLeft;
       if (this.deliveries.length > 0 && !fits) {
         this.#overflowed = true;
         return deliveries.slice(index);

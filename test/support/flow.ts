@@ -30,6 +30,7 @@ export interface Flow {
 export const HASTY: LoaderLimits = {
   unitEventsMax: 50,
   unitBytesMax: 64 * 1024,
+  unitBatchesMax: 50,
   unitDelayMs: 1,
   unitIntervalMs: 1,
   receiveIntervalMs: 1,

@@ -1,9 +1,15 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Dataset } from '../../event/dataset.ts';
 import { eventIdAt } from '../../event/ids.ts';
 import { extraOf, type Member, membersOf } from '../members.ts';
 import { linesOf, type SettledBatch } from '../settle.ts';
 import { RS } from './statements.ts';
 import { TextBuffer } from './text-buffer.ts';
+
+/** Gathered between two turns of the event loop, bytes: 1 to 2 ms in which no query is answered. */
+const TURN_BYTES = 1024 * 1024;
+/** What a batch costs beside its lines, as bytes. */
+const BATCH_BYTES = 1024;
 
 /**
  * Gathers the parallel texts of `RowStatements`. Made once: its buffers keep the size of the largest unit, because fresh
@@ -18,7 +24,11 @@ export class RowTexts {
   readonly #columns: TextBuffer[] = [];
 
   /** Views that hold until the next call; null when there is no row. */
-  of(batches: readonly SettledBatch[], dataset: Dataset, texts: readonly string[]): readonly Uint8Array[] | null {
+  async of(
+    batches: readonly SettledBatch[],
+    dataset: Dataset,
+    texts: readonly string[],
+  ): Promise<readonly Uint8Array[] | null> {
     while (this.#columns.length < texts.length) this.#columns.push(new TextBuffer());
     const columns = this.#columns.slice(0, texts.length);
     const all = [this.#events, this.#ids, this.#extras, this.#transactions, this.#times, ...columns];
@@ -26,9 +36,15 @@ export class RowTexts {
     const names = new Set(dataset.columns.map(({ name }) => name));
     const extras = batches.some(({ batch }) => batch.extras);
     let rows = 0;
+    let bytes = 0;
     for (const settled of batches) {
       const count = settled.kept?.length ?? settled.batch.count;
       if (count === 0) continue;
+      bytes += settled.batch.lines.length + BATCH_BYTES;
+      if (bytes > TURN_BYTES) {
+        await nextTurn();
+        bytes = 0;
+      }
       rows += count;
       this.#addBatch(settled);
       if (extras || texts.length > 0) this.#addExact(settled, names, texts);

@@ -90,7 +90,7 @@ export class UnitWriter {
     const statements = this.#rows.get(name);
     const dataset = this.#datasets.get(name);
     if (!statements || !dataset) return;
-    const parameters = this.#texts.of(batches, dataset, statements.texts);
+    const parameters = await this.#texts.of(batches, dataset, statements.texts);
     if (parameters === null) return;
     const [first = '', ...rest] = statements.insert;
     await this.#session.runPlanned(first, parameters);
