@@ -141,6 +141,27 @@ export const QUERY_LIMITS = Object.freeze({
   parquetGroupBytesMax: 8 * MiB,
 });
 
+/** Ad-hoc SQL: every query has a process, or a session, of its own. */
+export const AD_HOC_LIMITS = Object.freeze({
+  /** At once, in all: each takes a core and up to its memory limit. */
+  concurrentMax: 4,
+  /** Of one token, so that it leaves room for the others. */
+  concurrentPerTokenMax: 2,
+  /** Of one answer, which is made whole before its status is said: four of them are 64 MiB. */
+  resultRowsMax: 100_000,
+  resultBytesMax: 16 * MiB,
+  /** Disk that the sorts and joins of one query may take. */
+  tempBytesMax: 1024 * MiB,
+  /** What the process of a query may take beyond its memory limit before it is ended: itself, and values not yet counted. */
+  memoryBeyondBytes: 512 * MiB,
+  /** Between two looks at that memory, ms: a core fills about 100 MB in it. */
+  memoryCheckMs: 50,
+  /** Making a copy keeps the loader waiting: a tenth of the time at most, so copies are this many times as far apart as one takes. */
+  copyRestFactor: 10,
+  /** A copy that nobody has asked for this long is removed, ms. */
+  copyIdleMs: 15 * 60_000,
+});
+
 export const DURATIONS = Object.freeze({
   /** Receipts of a dataset without retention are kept this long; with retention they go with the rows. */
   receiptsMs: 30 * 24 * 3600 * 1000,

@@ -3,6 +3,7 @@ import type { QueryRoom } from '../http/rooms.ts';
 import { systemClock } from '../lib/clock.ts';
 import { Keeper } from '../loader/keeper.ts';
 import { Loader, type LoaderState } from '../loader/loader.ts';
+import { AdHoc } from '../query/ad-hoc.ts';
 import { MemoryCache } from '../query/cache.ts';
 import { Commits } from '../query/commits.ts';
 import { Conservation } from '../query/conservation.ts';
@@ -79,6 +80,7 @@ interface QueryParts extends AnalyticsOptions {
 function queryRoom({ plan, broker, store, commits, key, log }: QueryParts): QueryRoom {
   const { datasets, endpoints } = plan.config;
   return {
+    adHoc: new AdHoc({ store, config: plan.config.sql, clock: systemClock, log }),
     rows: new RowsReader({ store, datasets, cursorKey: key }),
     datasets: new Datasets({ store, broker, datasets }),
     endpoints: new Endpoints({ endpoints: compileEndpoints(endpoints), store, cache: new MemoryCache(systemClock) }),

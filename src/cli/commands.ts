@@ -8,6 +8,7 @@ import { init } from './init.ts';
 import { query } from './query.ts';
 import { rows } from './rows.ts';
 import { send } from './send.ts';
+import { sql } from './sql.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
 import { version } from './version.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   send,
   rows,
   query,
+  sql,
   status,
   ...deadLetters,
   datasetInfer,

@@ -2,7 +2,7 @@ import { type Cell, renderTable } from './table.ts';
 
 /** The part of a stream that output needs. */
 export interface Sink {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
@@ -41,6 +41,11 @@ export class Output {
 
   data(text: string): void {
     this.#stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** As they are, such as a file that is redirected. */
+  bytes(data: Buffer): void {
+    this.#stdout.write(data);
   }
 
   json(value: unknown): void {

@@ -1,6 +1,6 @@
 import type { BrokerConfig } from '../broker/config.ts';
 import type { Dataset } from '../event/dataset.ts';
-import type { EndpointDeclaration } from '../query/config.ts';
+import type { AdHocConfig, EndpointDeclaration } from '../query/config.ts';
 import type { StoreConfig } from '../store/config.ts';
 
 /** `azud.yaml` read, validated as a whole and frozen: the only way in which settings travel. Made by `loadConfig`. */
@@ -20,6 +20,7 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   /** In the order of the file; they compile. */
   readonly endpoints: readonly EndpointDeclaration[];
+  readonly sql: AdHocConfig;
   readonly log: { readonly level: LogLevel };
   /** What is odd but not wrong, e.g. an unknown AZUD_ variable; said once at start. */
   readonly warnings: readonly string[];
@@ -36,7 +37,7 @@ export interface TokenConfig {
   readonly name: string;
   /** At least 16 characters. */
   readonly secret: string;
-  /** `admin`, `metrics`, `dead-letters`, `intake:<dataset|*>`, `query:<dataset, endpoint|*>`. */
+  /** `admin`, `metrics`, `dead-letters`, `sql`, `intake:<dataset|*>`, `query:<dataset, endpoint|*>`. */
   readonly scopes: readonly string[];
   /** ms since the epoch; null: never. */
   readonly expiresAt: number | null;

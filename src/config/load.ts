@@ -180,6 +180,7 @@ function assemble(declared: Declared, { file, datasets, endpoints, warnings }: E
     datasets,
     routes: declared.routes,
     endpoints,
+    sql: { maxAgeMs: declared.sql.max_age, timeoutMs: declared.sql.timeout, memoryBytes: declared.sql.memory_limit },
     log: declared.log,
     warnings,
   };

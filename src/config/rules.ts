@@ -1,4 +1,5 @@
 import { didYouMean } from '../lib/nearest.ts';
+import { QUERY_LIMITS } from '../limits.ts';
 import type { Declared } from './settings.ts';
 
 /** What was read, with holes where it was wrong. */
@@ -15,7 +16,8 @@ export type Partly<T> =
 export type Wrong = (path: readonly string[], message: string) => void;
 
 const SECRET_LENGTH_MIN = 16;
-const PLAIN_SCOPES = ['admin', 'metrics', 'dead-letters'];
+const PLAIN_SCOPES = ['admin', 'metrics', 'dead-letters', 'sql'];
+const SQL_MEMORY_MIN = 64 * 1024 * 1024;
 /** First parts of the paths that Azud answers itself. */
 const OWN_PATHS = ['v1', 'problems', 'docs', 'openapi.json', 'metrics', 'healthz', 'healthcheck', 'readyz', 'console'];
 
@@ -23,6 +25,7 @@ const OWN_PATHS = ['v1', 'problems', 'docs', 'openapi.json', 'metrics', 'healthz
 export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
   checkTokens(declared, wrong);
   checkPaths(declared, wrong);
+  checkAdHoc(declared, wrong);
   const datasets = [...(declared.datasets?.keys() ?? [])];
   declared.routes?.forEach((route, at) => {
     if (route?.dataset === undefined || datasets.includes(route.dataset)) return;
@@ -79,6 +82,13 @@ function checkPaths({ routes, endpoints }: Partly<Declared>, wrong: Wrong): void
     const url = endpoint?.path;
     if (url && url !== `/v1/endpoints/${name}`) checkOwn(url, ['endpoints', name, 'path'], wrong);
   }
+}
+
+function checkAdHoc({ sql }: Partly<Declared>, wrong: Wrong): void {
+  const { timeout = 1, memory_limit: memory = SQL_MEMORY_MIN } = sql ?? {};
+  const most = QUERY_LIMITS.timeoutMs;
+  if (timeout < 1 || timeout > most) wrong(['sql', 'timeout'], `expected 1ms to ${most / 1_000}s, got ${timeout} ms`);
+  if (memory < SQL_MEMORY_MIN) wrong(['sql', 'memory_limit'], `expected at least 64MiB, got ${memory} bytes`);
 }
 
 function checkOwn(url: string, path: readonly string[], wrong: Wrong): void {

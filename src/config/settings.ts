@@ -2,6 +2,7 @@ import { BROKER_SETTINGS } from '../broker/config.ts';
 import { DATASET_NAME } from '../event/dataset.ts';
 import {
   boolean,
+  bytes,
   duration,
   instant,
   integer,
@@ -74,7 +75,7 @@ const token = object(
     secret: secret({ description: 'The token itself, at least 16 characters.', example: 'a-long-random-text' }),
     scopes: list(string({ description: 'One right.', example: 'intake:flights' }), {
       description:
-        'What it may do: admin, metrics, dead-letters, intake:<dataset or *>, query:<dataset, endpoint or *>.',
+        'What it may do: admin, metrics, dead-letters, sql, intake:<dataset or *>, query:<dataset, endpoint or *>.',
       example: '["intake:flights", "query:*"]',
     }),
     expires: instant({ description: 'From then on the token is refused.', default: null, example: '2027-01-31' }),
@@ -201,6 +202,18 @@ const endpoint = object(
   { description: 'A named, parameterised SQL query published at a GET path.' },
 );
 
+const adHoc = object(
+  {
+    max_age: duration({
+      description: 'How old the data may be that a query reads: DuckDB is asked on a copy, made when it is older.',
+      default: '1m',
+    }),
+    timeout: duration({ description: 'Longest time of one query; at most 30s.', default: '30s' }),
+    memory_limit: bytes({ description: 'Memory that one query may use, at least 64MiB.', default: '512MiB' }),
+  },
+  { description: 'Ad-hoc SQL: POST /v1/sql and azud sql, for tokens with the scope sql.' },
+);
+
 export const SETTINGS = object(
   {
     version: integer({ description: 'Version of this file format.', minimum: 1, maximum: 1, default: 1 }),
@@ -224,6 +237,7 @@ export const SETTINGS = object(
       key: DATASET_NAME,
       expectedKey: DATASET_WORDS,
     }),
+    sql: adHoc,
     log: object(
       { level: oneOf(LOG_LEVELS, { description: 'Least severe line that is logged.', default: 'info' }) },
       { description: 'The log on stderr.' },

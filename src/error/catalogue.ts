@@ -55,8 +55,11 @@ export const CATALOGUE = Object.freeze({
     'Give specversion 1.0, id, source and type, as the CloudEvents specification asks.',
   ),
   'sql-failed': entry(400, 'The query failed', 'Correct the query or its parameters as the detail says.'),
+  'sql-too-large': entry(400, 'The query is too long', 'Shorten the SQL; the detail names the limit.'),
   unauthorized: entry(401, 'A valid token is needed', 'Send `Authorization: Bearer <token>`.'),
   forbidden: entry(403, 'The token does not allow this', 'Use a token that has the scope named in the detail.'),
+  'statement-not-allowed': entry(403, 'This statement may not be run', 'Send one SELECT over the datasets.'),
+  'function-not-allowed': entry(403, 'This function may not be called', 'Leave out the function named in the detail.'),
   'not-found': entry(404, 'There is nothing at this address', 'Check the path against /docs.'),
   'dataset-not-found': entry(
     404,
@@ -149,6 +152,11 @@ export const CATALOGUE = Object.freeze({
   'rate-limited': entry(429, 'Too many requests', 'Wait for Retry-After seconds, then go on.', later),
   'headers-too-large': entry(431, 'The headers are too large or too many', 'Send fewer or shorter headers.'),
   internal: entry(500, 'Azud failed', 'Report it with the request_id; nothing was acknowledged.'),
+  'sql-not-supported': entry(
+    501,
+    'This store answers no ad-hoc SQL',
+    'Read rows or endpoints instead, or set the store up as the detail says.',
+  ),
   unavailable: entry(503, 'This part of Azud is not available now', 'Try again after Retry-After seconds.', down),
   overloaded: entry(503, 'Azud is overloaded', 'Try again after Retry-After seconds.', later),
   draining: entry(503, 'Azud is shutting down', 'Try again after Retry-After seconds.', later),

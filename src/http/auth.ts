@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 export interface TokenSettings {
   readonly name: string;
   readonly secret: string;
-  /** `admin`, `intake:<dataset|*>`, `query:<dataset or endpoint|*>`, `dead-letters`, `metrics`. */
+  /** `admin`, `intake:<dataset|*>`, `query:<dataset or endpoint|*>`, `dead-letters`, `metrics`, `sql`. */
   readonly scopes: readonly string[];
   /** ms since the epoch; null: never. */
   readonly expiresAt: number | null;
@@ -21,6 +21,7 @@ export type RequiredScope =
   | 'admin'
   | 'dead-letters'
   | 'metrics'
+  | 'sql'
   | `intake:${string}`
   | `query:${string}`;
 

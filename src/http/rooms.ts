@@ -1,6 +1,7 @@
 import type { Dataset } from '../event/dataset.ts';
 import type { Receipt } from '../event/outcome.ts';
 import type { IntakeRequest, IntakeResult } from '../intake/intake.ts';
+import type { AdHoc } from '../query/ad-hoc.ts';
 import type { Conservation } from '../query/conservation.ts';
 import type { Datasets } from '../query/datasets.ts';
 import type { DeadLetters } from '../query/dead-letters.ts';
@@ -26,6 +27,7 @@ export interface IntakeRoom {
 }
 
 export interface QueryRoom {
+  readonly adHoc: AdHoc;
   readonly rows: RowsReader;
   readonly datasets: Datasets;
   readonly endpoints: Endpoints;

@@ -16,6 +16,7 @@ const SCOPES = [
   'query:orders_by_customer',
   'dead-letters',
   'metrics',
+  'sql',
 ] as const;
 
 const tokenOf = (scope: string) => `test-token-of-${scope.replaceAll(/\W/g, '-')}`;

@@ -22,6 +22,14 @@ export interface ParameterDeclaration {
   readonly default?: Given<string | number | boolean>;
 }
 
+/** Ad-hoc SQL, as `sql` in azud.yaml. */
+export interface AdHocConfig {
+  /** How old the data may be that a query reads, ms. */
+  readonly maxAgeMs: number;
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+}
+
 /** `row`: the first row bare, 404 when there is none. */
 export type EndpointShape = 'rows' | 'row';
 

@@ -30,6 +30,13 @@ export interface StoreDriver {
   rows(query: RowsQuery, limits: RowsLimits): Promise<RowStream>;
   /** One read-only SELECT; undefined where `capabilities.sql` is false. @throws AzudError `sql-failed`, `query-timeout`, `query-memory` */
   sql?(query: SqlQuery, limits: ReadLimits): Promise<RowStream>;
+  /**
+   * One SELECT of a caller's own words, kept apart from all else the store does: it may fail, but nothing else with it.
+   * Undefined where the store cannot.
+   * @throws AzudError `statement-not-allowed`, `function-not-allowed`, `sql-failed`, `query-timeout`, `query-memory`,
+   *   `result-too-large`, `sql-not-supported`, `unavailable` while what is to be read is still being made
+   */
+  adHoc?(query: SqlQuery, limits: AdHocLimits): Promise<AdHocRows>;
   /** Ledger and progress as of one moment: what conservation compares with the broker's backlog. */
   ledger(): Promise<Ledger>;
   describe(dataset: string): Promise<TableFacts>;
@@ -122,6 +129,17 @@ export interface SqlQuery {
 export interface ReadLimits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+export interface AdHocLimits extends ReadLimits {
+  /** How old the data may be, ms, where a copy is read. */
+  readonly maxAgeMs: number;
+  readonly memoryBytes: number;
+}
+
+export interface AdHocRows extends RowStream {
+  /** The moment that the rows are of, ms since the epoch; null: of now. */
+  readonly asOf: number | null;
 }
 
 export interface RowsLimits extends ReadLimits {

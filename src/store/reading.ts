@@ -19,7 +19,7 @@ async function* checked(chunks: RowStream['chunks'], limits: ReadLimits) {
 }
 
 export function queryTimeout({ timeoutMs }: Pick<ReadLimits, 'timeoutMs'>): AzudError {
-  return new AzudError('query-timeout', `the query took longer than ${timeoutMs} ms`);
+  return new AzudError('query-timeout', `the query took longer than ${Math.round(timeoutMs)} ms`);
 }
 
 /** All rows of a stream: for results known to be small. */

@@ -8,6 +8,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type {
+  AdHocLimits,
+  AdHocRows,
   DeadReason,
   Ledger,
   OpenOptions,
@@ -104,6 +106,15 @@ export class Store {
     });
   }
 
+  /** See `StoreDriver.adHoc`. Tried once: whoever wrote it is waiting, and may ask again. */
+  adHoc(query: SqlQuery, limits: AdHocLimits): Promise<AdHocRows> {
+    const run = async () => {
+      if (this.#driver.adHoc) return this.#driver.adHoc(query, limits);
+      throw new AzudError('sql-not-supported', `the ${this.capabilities.kind} store answers no SQL`);
+    };
+    return this.#call('ad_hoc', run, 1);
+  }
+
   ledger(): Promise<Ledger> {
     return this.#call('ledger', () => this.#driver.ledger());
   }
@@ -145,7 +156,7 @@ export class Store {
     if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
   }
 
-  async #call<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async #call<T>(name: string, work: () => Promise<T>, triesMax = Number.POSITIVE_INFINITY): Promise<T> {
     const { clock, log, retry } = this.#options;
     const { attemptsMax, firstMs, maxMs } = { ...RETRY, ...retry };
     for (let attempt = 1; ; attempt += 1) {
@@ -157,7 +168,7 @@ export class Store {
       } catch (error) {
         const code = isAzudError(error) ? error.code : 'internal';
         this.#observe(name, started, code);
-        if (!TRANSIENT.has(code) || attempt >= attemptsMax) throw error;
+        if (!TRANSIENT.has(code) || attempt >= Math.min(attemptsMax, triesMax)) throw error;
         log.warn('store call will be tried again', { operation: name, attempt, error: messageOf(error) });
         await clock.sleep(backoffMs(attempt - 1, { firstMs, maxMs }));
       }

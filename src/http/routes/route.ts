@@ -71,6 +71,7 @@ export const TAGS = {
   receipts: 'Receipts',
   datasets: 'Datasets',
   endpoints: 'Endpoints',
+  sql: 'SQL',
   'dead-letters': 'Dead letters',
   system: 'System',
   documents: 'Documents',

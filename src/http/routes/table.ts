@@ -5,6 +5,7 @@ import { endpointRoutes } from './endpoints.ts';
 import { intakeRoutes } from './intake.ts';
 import type { Route } from './route.ts';
 import { SERVING_ROUTES } from './serving.ts';
+import { SQL_ROUTES } from './sql.ts';
 import { DOCUMENT_ROUTES, SYSTEM_ROUTES } from './system.ts';
 
 export interface TableOptions {
@@ -19,6 +20,7 @@ export function routeTable({ datasets, endpoints, routes }: TableOptions): reado
     ...intakeRoutes(datasets, routes),
     ...SERVING_ROUTES,
     ...endpointRoutes(endpoints),
+    ...SQL_ROUTES,
     ...DEAD_LETTER_ROUTES,
     ...SYSTEM_ROUTES,
     ...DOCUMENT_ROUTES,

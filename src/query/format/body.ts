@@ -16,8 +16,15 @@ export interface FormatOptions {
   readonly raw: boolean;
 }
 
-/** Rows in a format. Pages of JSON end with `next`; the other formats hold nothing but rows. */
-export function formatRows(stream: RowStream | Page, { format, raw }: FormatOptions): Body {
+/** Rows with the moment that they are of, ISO 8601. */
+export interface DatedRows extends RowStream {
+  readonly asOf: string;
+}
+
+type Rows = RowStream | Page | DatedRows;
+
+/** Rows in a format. In JSON pages end with `next`, dated rows with `as_of`; the other formats hold nothing but rows. */
+export function formatRows(stream: Rows, { format, raw }: FormatOptions): Body {
   return { contentType: MEDIA_TYPES[format], chunks: encode(stream, format, raw) };
 }
 
@@ -28,10 +35,15 @@ export function formatRow({ columns, row }: FoundRow, options: FormatOptions): B
   return { contentType, chunks: once(Buffer.from(`${jsonRow(columns, row)}\n`)) };
 }
 
-function encode(stream: RowStream | Page, format: Format, raw: boolean): AsyncIterable<Buffer> {
+function tailOf(stream: Rows): Readonly<Record<string, string | null>> {
+  if ('next' in stream) return { next: stream.next() };
+  return 'asOf' in stream ? { as_of: stream.asOf } : {};
+}
+
+function encode(stream: Rows, format: Format, raw: boolean): AsyncIterable<Buffer> {
   switch (format) {
     case 'json':
-      return json(stream, 'next' in stream ? () => stream.next() : null);
+      return json(stream, () => tailOf(stream));
     case 'ndjson':
       return ndjson(stream);
     case 'csv':

@@ -7,8 +7,11 @@ export function jsonRow(columns: RowStream['columns'], row: Row): string {
   return rowWriter(columns)(row);
 }
 
-/** `{"data":[…]}`, with `"next"` at the end when `next` is given: it is known only then. */
-export async function* json(stream: RowStream, next: (() => string | null) | null): AsyncGenerator<Buffer> {
+/** `{"data":[…]}`, with the members of `tail` at the end: some are known only then. */
+export async function* json(
+  stream: RowStream,
+  tail: () => Readonly<Record<string, string | null>>,
+): AsyncGenerator<Buffer> {
   const row = rowWriter(stream.columns);
   let separator = '{"data":[';
   for await (const chunk of stream.chunks) {
@@ -20,8 +23,8 @@ export async function* json(stream: RowStream, next: (() => string | null) | nul
     if (text !== '') yield Buffer.from(text);
   }
   const begin = separator.startsWith('{') ? separator : '';
-  const tail = next === null ? ']}' : `],"next":${JSON.stringify(next())}}`;
-  yield Buffer.from(`${begin}${tail}\n`);
+  const members = Object.entries(tail()).map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  yield Buffer.from(`${begin}]${members.join('')}}\n`);
 }
 
 export async function* ndjson(stream: RowStream): AsyncGenerator<Buffer> {

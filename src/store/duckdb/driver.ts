@@ -1,5 +1,5 @@
 import { rm, stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import type { Progress } from '../../broker/driver.ts';
 import { AzudError, isAzudError } from '../../error/azud-error.ts';
@@ -8,6 +8,8 @@ import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type {
+  AdHocLimits,
+  AdHocRows,
   Ledger,
   OpenOptions,
   ReadLimits,
@@ -24,6 +26,8 @@ import { quote } from '../sql/dialect.ts';
 import { receiptsKeptMs, sweepHorizon } from '../sweep.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { badRow } from '../value.ts';
+import { runApart } from './ad-hoc.ts';
+import { AdHocCopy } from './ad-hoc-copy.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
 import { classify } from './errors.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
@@ -76,6 +80,11 @@ export class DuckdbStoreDriver implements StoreDriver {
   #turn: Promise<unknown> = Promise.resolve();
   #probes: Promise<unknown> = Promise.resolve();
   readonly #idle: IdleCheckpoint;
+  readonly #copy: AdHocCopy;
+  /** Of what is written, for the copy: the same number, the same rows. */
+  #version = 0;
+  /** Of ad-hoc queries, for their temporary folders. */
+  #asked = 0;
 
   constructor(config: DuckdbStoreConfig, { dataDir, onFatal, clock = systemClock }: DuckdbContext) {
     this.#settings = { ...DUCKDB_DEFAULTS, ...config };
@@ -86,6 +95,12 @@ export class DuckdbStoreDriver implements StoreDriver {
     const checkpoint = () =>
       this.#inTurn('the checkpoint failed', async ({ writer }) => void (await writer.connection.run('CHECKPOINT')));
     this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
+    this.#copy = new AdHocCopy({
+      files: this.#files,
+      clock,
+      inTurn: (work) => this.#inTurn('the copy for ad-hoc SQL failed', ({ writer }) => work(writer)),
+      version: () => this.#version,
+    });
   }
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
@@ -96,6 +111,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       await fitTables(writer, datasets, allowDestructive);
       this.#head = await readHead(writer);
       writer.close();
+      await this.#copy.remove();
       this.#opened = await assemble(instance, datasets, (error) => this.#reported(error));
     } catch (error) {
       instance.closeSync();
@@ -112,6 +128,7 @@ export class DuckdbStoreDriver implements StoreDriver {
     return this.#inTurn('the unit cannot be written', async ({ writer, units }) => {
       const head = await this.#readHead(writer);
       this.#head = null;
+      this.#version += 1;
       const written = await writer
         .transaction(() => units.write(unit, head))
         .catch((error: unknown) => {
@@ -141,6 +158,22 @@ export class DuckdbStoreDriver implements StoreDriver {
     return this.#now().queries.sql(query, limits);
   }
 
+  async adHoc(query: SqlQuery, limits: AdHocLimits): Promise<AdHocRows> {
+    const { datasets } = this.#now();
+    const deadline = this.#clock.monotonic() + limits.timeoutMs;
+    const asOf = await this.#copy.fresh(limits.maxAgeMs, limits.timeoutMs);
+    this.#asked += 1;
+    const task = {
+      query,
+      file: this.#copy.file,
+      tables: [...datasets.keys(), ...SYSTEM_TABLES.map(({ name }) => name)],
+      memoryBytes: limits.memoryBytes,
+      tempFolder: join(dirname(this.#files.main), `temp-ad-hoc-${this.#asked}`),
+    };
+    const timeoutMs = Math.max(1, Math.round(deadline - this.#clock.monotonic()));
+    return { ...(await runApart(task, { timeoutMs, signal: limits.signal })), asOf };
+  }
+
   async ledger(): Promise<Ledger> {
     const head = await this.#headNow();
     return { progress: progressOf(head), counts: head.counts };
@@ -164,6 +197,7 @@ export class DuckdbStoreDriver implements StoreDriver {
 
   sweep(now: number): Promise<void> {
     return this.#inTurn('the sweep failed', async ({ writer, datasets }) => {
+      this.#version += 1;
       const horizon = sweepHorizon(now, (await this.#readHead(writer)).lastReceivedAt);
       for (const dataset of datasets.values()) {
         await writer.run(`DELETE FROM ${SQL.idsTable(dataset.name)} WHERE received_ms < CAST($1 AS BIGINT)`, [
@@ -193,6 +227,7 @@ export class DuckdbStoreDriver implements StoreDriver {
 
   async close(): Promise<void> {
     this.#idle.cancel();
+    await this.#copy.close();
     await this.#turn.catch(() => {});
     await this.#probes;
     const opened = this.#opened;

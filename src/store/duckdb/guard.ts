@@ -1,4 +1,6 @@
 import { AzudError } from '../../error/azud-error.ts';
+import type { ErrorCode } from '../../error/catalogue.ts';
+import { ALLOWED_FUNCTIONS } from './functions.ts';
 
 /**
  * Table functions that make rows of their arguments and reach nothing else. Everything that reads files, settings or
@@ -18,43 +20,70 @@ const TABLE_FUNCTIONS: ReadonlySet<string> = new Set([
 const FORBIDDEN =
   /^(getenv|current_setting|nextval|currval|query|query_table|checkpoint|force_checkpoint|enable_logging|disable_logging|enable_profiling|disable_profiling|write_log|getvariable|json_execute_serialized_sql|json_deserialize_sql|set_config|add_parquet_key|which_secret|read_.*|parquet_.*|pragma_.*|duckdb_.*|pg_.*|sniff_csv|glob|.*_scan|.*file.*)$/;
 
+/** What a query may do beyond reading the datasets, and which error says that it may not. */
+interface Rules {
+  readonly tables: ReadonlySet<string>;
+  readonly allowsFunction: (name: string) => boolean;
+  readonly statement: ErrorCode;
+  readonly function: ErrorCode;
+}
+
 /**
  * Refuses what an endpoint must not do, by the parsed query: `serialized` is the answer of `json_serialize_sql`, which
- * knows SELECT only.
+ * knows SELECT only. Its author is whoever configures Azud.
  * @throws AzudError `sql-failed` naming what is not allowed
  */
 export function checkQuery(serialized: string, tables: ReadonlySet<string>): void {
+  const allowsFunction = (name: string) => !FORBIDDEN.test(name);
+  check(serialized, { tables, allowsFunction, statement: 'sql-failed', function: 'sql-failed' });
+}
+
+/**
+ * Refuses what a caller's own SQL must not do: only functions that are known to be harmless may be called.
+ * @throws AzudError `statement-not-allowed`, `function-not-allowed`; `sql-failed` for what cannot be parsed, or is not there
+ */
+export function checkAdHoc(serialized: string, tables: ReadonlySet<string>): void {
+  const allowsFunction = (name: string) => ALLOWED_FUNCTIONS.has(name);
+  check(serialized, { tables, allowsFunction, statement: 'statement-not-allowed', function: 'function-not-allowed' });
+}
+
+function check(serialized: string, rules: Rules): void {
   const parsed = JSON.parse(serialized) as { error: boolean; error_message?: string; statements?: unknown[] };
-  if (parsed.error) throw refused(reasonOf(parsed.error_message ?? 'the query cannot be parsed'));
-  if (parsed.statements?.length !== 1) throw refused('only one SELECT statement can be run');
+  if (parsed.error) throw unparsed(parsed.error_message ?? 'the query cannot be parsed', rules);
+  if (parsed.statements?.length !== 1) throw new AzudError(rules.statement, 'only one SELECT statement can be run');
   const nodes = [...objectsIn(parsed.statements)];
   const named = new Set(nodes.flatMap(cteNames));
-  for (const node of nodes) checkNode(node, { tables, named });
+  for (const node of nodes) checkNode(node, rules, named);
 }
 
 /** What is no SELECT cannot even be serialized, which is not what its author needs to hear. */
-function reasonOf(message: string): string {
-  return message.includes('SELECT statements can be serialized') ? 'the query is not a SELECT' : message;
+function unparsed(message: string, { statement }: Rules): AzudError {
+  if (!message.includes('SELECT statements can be serialized')) return new AzudError('sql-failed', message);
+  return new AzudError(statement, 'the query is not a SELECT');
 }
 
 type Node = Readonly<Record<string, unknown>>;
 
-function checkNode(node: Node, allowed: { tables: ReadonlySet<string>; named: ReadonlySet<string> }): void {
-  if (node.type === 'BASE_TABLE') checkTable(node, allowed);
-  if (node.type === 'SHOW_REF') throw refused('DESCRIBE, SHOW and SUMMARIZE are not allowed');
+function checkNode(node: Node, rules: Rules, named: ReadonlySet<string>): void {
+  if (node.type === 'BASE_TABLE') checkTable(node, rules, named);
+  if (node.type === 'SHOW_REF') throw new AzudError(rules.statement, 'DESCRIBE, SHOW and SUMMARIZE are not allowed');
   if (node.type === 'TABLE_FUNCTION') {
     const name = text((node.function as Node | undefined)?.function_name);
-    if (!TABLE_FUNCTIONS.has(name)) throw refused(`the table function ${name} is not allowed`);
+    if (!TABLE_FUNCTIONS.has(name)) throw new AzudError(rules.function, `the table function ${name} is not allowed`);
+  } else if (node.function_name !== undefined) {
+    const name = text(node.function_name);
+    const foreign = node.catalog || (node.schema && text(node.schema) !== 'main');
+    if (foreign || !(rules.allowsFunction(name) || TABLE_FUNCTIONS.has(name))) {
+      throw new AzudError(rules.function, `the function ${name} is not allowed`);
+    }
   }
-  const name = text(node.function_name);
-  if (FORBIDDEN.test(name)) throw refused(`the function ${name} is not allowed`);
 }
 
-function checkTable(node: Node, { tables, named }: { tables: ReadonlySet<string>; named: ReadonlySet<string> }): void {
+function checkTable(node: Node, { tables }: Rules, named: ReadonlySet<string>): void {
   const name = text(node.table_name);
   const schema = text(node.schema_name);
-  if (node.catalog_name || (schema !== '' && schema !== 'main')) throw refused(`there is no dataset ${schema}.${name}`);
-  if (!tables.has(name) && !(schema === '' && named.has(name))) throw refused(`there is no dataset ${name}`);
+  if (node.catalog_name || (schema !== '' && schema !== 'main')) throw missing(`${schema}.${name}`);
+  if (!tables.has(name) && !(schema === '' && named.has(name))) throw missing(name);
 }
 
 function cteNames(node: Node): string[] {
@@ -74,6 +103,6 @@ function* objectsIn(value: unknown): Generator<Node> {
   for (const one of Object.values(value)) yield* objectsIn(one);
 }
 
-function refused(what: string): AzudError {
-  return new AzudError('sql-failed', what);
+function missing(name: string): AzudError {
+  return new AzudError('sql-failed', `there is no dataset ${name.slice(0, 100)}`);
 }

@@ -17,6 +17,9 @@ const CHECKED_MAX = 1_000;
 /** How far intake's clock may go back between the making of a transaction's id and its batch's time, ms. */
 const SLACK_MS = 60_000;
 
+/** The parsed query as JSON. */
+export const SERIALIZE = 'SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)';
+
 /** The two ways of reading: the portable query and one SELECT. */
 export class Queries {
   readonly #reader: Reader;
@@ -45,16 +48,18 @@ export class Queries {
 
   async sql({ text, params }: SqlQuery, limits: ReadLimits): Promise<RowStream> {
     if (!this.#checked.has(text)) {
-      const [row] = await this.#reader.all('SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)', [text]);
+      const [row] = await this.#reader.all(SERIALIZE, [text]);
       checkQuery(String(row?.[0]), this.#tables);
       if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
       this.#checked.add(text);
     }
-    const bind = (statement: DuckDBPreparedStatement) => {
-      for (const [name, bound] of Object.entries(params)) bindAt(statement, statement.parameterIndex(name), bound);
-    };
     return this.#reader.read(
-      { text, bind, columns: null, classify: (error) => this.#report(classifyQuery(error, 'the query')) },
+      {
+        text,
+        bind: binderOf(params),
+        columns: null,
+        classify: (error) => this.#report(classifyQuery(error, 'the query')),
+      },
       limits,
     );
   }
@@ -95,6 +100,13 @@ export class Queries {
     for await (const rows of stream.chunks) return { columns: stream.columns, chunks: once(rows) };
     return null;
   }
+}
+
+/** Binds parameters by their names. */
+export function binderOf(params: SqlQuery['params']): (statement: DuckDBPreparedStatement) => void {
+  return (statement) => {
+    for (const [name, bound] of Object.entries(params)) bindAt(statement, statement.parameterIndex(name), bound);
+  };
 }
 
 async function* once<T>(value: T) {

@@ -24,9 +24,32 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
     memory_limit: settings.memory_limit,
     checkpoint_threshold: settings.checkpoint_threshold,
   });
+  return closed(instance, join(dirname(file), 'temp'), settings.max_temp_directory_size);
+}
+
+export interface ReadOnlySettings {
+  readonly memoryBytes: number;
+  readonly tempFolder: string;
+  readonly tempBytesMax: number;
+}
+
+/** Opens a file that nobody writes to, on one thread. @throws the engine's own error */
+export async function openReadOnly(file: string, settings: ReadOnlySettings): Promise<DuckDBInstance> {
+  const instance = await DuckDBInstance.create(file, {
+    access_mode: 'READ_ONLY',
+    threads: '1',
+    memory_limit: mebibytes(settings.memoryBytes),
+  });
+  return closed(instance, settings.tempFolder, mebibytes(settings.tempBytesMax));
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / (1024 * 1024))}MiB`;
+
+/** The instance with everything closed that a query could reach out by. */
+async function closed(instance: DuckDBInstance, temp: string, tempMax: string): Promise<DuckDBInstance> {
   try {
     const connection = await instance.connect();
-    for (const setting of pinned(file, settings)) await connection.run(`SET ${setting}`);
+    for (const setting of pinned(temp, tempMax)) await connection.run(`SET ${setting}`);
     connection.closeSync();
     return instance;
   } catch (error) {
@@ -35,10 +58,10 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
   }
 }
 
-function pinned(file: string, settings: DuckdbSettings): string[] {
+function pinned(temp: string, tempMax: string): string[] {
   return [
-    `temp_directory = '${join(dirname(file), 'temp').replaceAll("'", "''")}'`,
-    `max_temp_directory_size = '${settings.max_temp_directory_size}'`,
+    `temp_directory = '${temp.replaceAll("'", "''")}'`,
+    `max_temp_directory_size = '${tempMax}'`,
     `TimeZone = 'UTC'`,
     'autoinstall_known_extensions = false',
     'autoload_known_extensions = false',

@@ -41,8 +41,8 @@ export async function progressOfSnapshot(files: StoreFiles): Promise<Progress> {
   return reading(files.snapshot, async (session) => progressOf(await readHead(session))).catch(() => []);
 }
 
-/** A checkpoint that meets a full disk ends the engine for this process, so room is asked for before. */
-async function needRoom({ main, wal }: StoreFiles): Promise<void> {
+/** A checkpoint that meets a full disk ends the engine for this process, so room is asked for before. @throws AzudError `storage-full` */
+export async function needRoom({ main, wal }: StoreFiles): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(main));
   const sizes = await Promise.all(
     [main, wal].map((file) =>

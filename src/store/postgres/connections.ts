@@ -37,6 +37,14 @@ const PURPOSE = {
   write: { lock_timeout: '20s', idle_in_transaction_session_timeout: '60s', statement_timeout: '2min' },
   // Whoever waits for a whole table holds up all that come after it: better to give up, and try at the next sweep.
   upkeep: { lock_timeout: '5s' },
+  /** A caller's own SQL: with the reader's rights, on a connection that nobody uses afterwards. */
+  ad_hoc: {
+    default_transaction_read_only: 'on',
+    lock_timeout: '5s',
+    idle_in_transaction_session_timeout: '60s',
+    statement_timeout: '60s',
+    work_mem: '16MB',
+  },
   read: {
     default_transaction_read_only: 'on',
     lock_timeout: '5s',
@@ -93,7 +101,9 @@ export class Connections {
 
   /** Gives a connection back; after an error that says so it is closed instead. */
   give(client: PoolClient, error?: unknown): void {
-    client.release(error !== undefined && breaksConnection(error));
+    // What a caller's own SQL did to its session (settings, advisory locks) ends with it.
+    const spent = this.#options.pool === 'ad_hoc';
+    client.release(spent || (error !== undefined && breaksConnection(error)));
     this.#count();
   }
 

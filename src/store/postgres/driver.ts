@@ -4,8 +4,11 @@ import { AzudError } from '../../error/azud-error.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
+import { AD_HOC_LIMITS } from '../../limits.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type {
+  AdHocLimits,
+  AdHocRows,
   Ledger,
   OpenOptions,
   ReadLimits,
@@ -23,6 +26,7 @@ import { quote } from '../sql/dialect.ts';
 import { receiptsKeptMs, sweepHorizon } from '../sweep.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { badRow } from '../value.ts';
+import { checkAdHoc, classifyAdHoc } from './ad-hoc.ts';
 import { addressOf, readerAddress } from './address.ts';
 import { POSTGRES_DEFAULTS, type PostgresStoreConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -48,6 +52,8 @@ interface Opened {
   readonly write: Connections;
   readonly upkeep: Connections;
   readonly read: Connections;
+  /** Null without a reader: the user that writes may do too much. */
+  readonly adHoc: Connections | null;
 }
 
 /** One writes a unit, one probes lines, one answers the sums. */
@@ -128,6 +134,17 @@ export class PostgresStoreDriver implements StoreDriver {
     return this.#now().queries.sql(query, limits);
   }
 
+  async adHoc(query: SqlQuery, limits: AdHocLimits): Promise<AdHocRows> {
+    const { adHoc } = this.#now();
+    if (!adHoc) {
+      throw new AzudError('sql-not-supported', 'ad-hoc SQL needs a user with the right to read only', {
+        hint: 'Set store.reader to such a user.',
+      });
+    }
+    checkAdHoc(query.text);
+    return { ...(await new Queries(adHoc, classifyAdHoc).sql(query, limits)), asOf: null };
+  }
+
   ledger(): Promise<Ledger> {
     return this.#reading('the sums cannot be read', async (client) => {
       const { rows } = await client.query<LedgerRow>(SQL.LEDGER);
@@ -186,13 +203,9 @@ export class PostgresStoreDriver implements StoreDriver {
     const address = addressOf(this.#config);
     const metrics = this.#metrics;
     const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
-    const read = new Connections({
-      address: readerAddress(address, this.#config),
-      schema,
-      pool: 'read',
-      max,
-      metrics,
-    });
+    const reader = readerAddress(address, this.#config);
+    const read = new Connections({ address: reader, schema, pool: 'read', max, metrics });
+    const adHoc = { address: reader, schema, pool: 'ad_hoc', max: AD_HOC_LIMITS.concurrentMax, metrics } as const;
     return {
       datasets: byName,
       units: new UnitWriter(byName),
@@ -201,6 +214,7 @@ export class PostgresStoreDriver implements StoreDriver {
       write: new Connections({ address, schema, pool: 'write', max: WRITERS_MAX, metrics }),
       upkeep: new Connections({ address, schema, pool: 'upkeep', max: 1, metrics }),
       read,
+      adHoc: this.#config.reader ? new Connections(adHoc) : null,
     };
   }
 
@@ -309,6 +323,6 @@ async function sweepDataset(client: PoolClient, dataset: Dataset, horizon: numbe
   await client.query(SQL.SWEEP_TRANSACTIONS, [horizon - receiptsKeptMs(dataset), name]);
 }
 
-async function closeAll({ write, upkeep, read }: Opened): Promise<void> {
-  await Promise.all([write.close(), upkeep.close(), read.close()]);
+async function closeAll({ write, upkeep, read, adHoc }: Opened): Promise<void> {
+  await Promise.all([write.close(), upkeep.close(), read.close(), adHoc?.close()]);
 }

@@ -14,9 +14,12 @@ const NO_OPERATOR = '42883';
 /** The two ways of reading: the portable query and one SELECT. */
 export class Queries {
   readonly #connections: Connections;
+  readonly #classifySql: (error: unknown, what: string) => AzudError;
 
-  constructor(connections: Connections) {
+  /** `classifySql`: our error for one of the server's about a query of somebody's own words. */
+  constructor(connections: Connections, classifySql: (error: unknown, what: string) => AzudError = classifyQuery) {
     this.#connections = connections;
+    this.#classifySql = classifySql;
   }
 
   rows(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
@@ -40,7 +43,7 @@ export class Queries {
 
   #sql(query: SqlQuery, casts: Casts, limits: ReadLimits): Promise<RowStream> {
     const { text, values } = numbered(query, casts);
-    const classify = (error: unknown) => classifyQuery(error, 'the query');
+    const classify = (error: unknown) => this.#classifySql(error, 'the query');
     return readRows(this.#connections, { text, values, columns: null, classify }, limits);
   }
 }
@@ -66,7 +69,7 @@ const CAST: Casts = {
  * Tokens in which nothing is a placeholder (comments, strings with and without escapes, quoted names, dollar-quoted
  * strings), then `$name`.
  */
-const TOKEN =
+export const TOKEN =
   /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\b[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|\$([A-Za-z_]\w*)?\$[\s\S]*?(?:\$\1\$|$)|\$(\w+)/g;
 
 /** `$name` as `$1::type`, the same number wherever the name stands. @throws AzudError `sql-failed` for an unknown name */

@@ -41,9 +41,11 @@ export function deadFiles(sources: readonly Source[]): string[] {
   return [...graph.keys()].filter((path) => !(path.startsWith('src/') && !isTest(path) ? alive : tested).has(path));
 }
 
-/** `app/child.ts` is begun by a path that is put together: it ends in .ts here and in .js in the package. */
+/** Children are begun by a path that is put together: it ends in .ts here and in .js in the package. */
 function isProgram(path: string): boolean {
-  return /^(src\/(main|index|app\/child)\.ts|(bench|test\/[a-z-]+)\/main\.ts|scripts\/[^/]+\.(ts|mjs))$/.test(path);
+  return /^(src\/(main|index|app\/child|store\/duckdb\/ad-hoc-child)\.ts|(bench|test\/[a-z-]+)\/main\.ts|scripts\/[^/]+\.(ts|mjs))$/.test(
+    path,
+  );
 }
 
 function waysOut({ path, text, imports }: Source): string[] {

@@ -1,0 +1,115 @@
+import { constants } from 'node:fs';
+import { copyFile, rename, rm } from 'node:fs/promises';
+import { AzudError } from '../../error/azud-error.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { AD_HOC_LIMITS } from '../../limits.ts';
+import type { StoreFiles } from './recovery.ts';
+import type { Session } from './session.ts';
+import { needRoom } from './snapshot.ts';
+
+export interface AdHocCopyOptions {
+  readonly files: StoreFiles;
+  readonly clock: Clock;
+  /** Calls the work with the writer idle. */
+  readonly inTurn: (work: (writer: Session) => Promise<void>) => Promise<void>;
+  /** Changes with every write to the database. */
+  readonly version: () => number;
+}
+
+interface Taken {
+  readonly asOf: number;
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly version: number;
+}
+
+/**
+ * The copy of the database that ad-hoc queries read, made when somebody asks and the last is too old. It is another file
+ * than the verified snapshot, which must stay what the log was let go for. Two copies are there at most: one that is read
+ * and one in the making.
+ */
+export class AdHocCopy {
+  readonly file: string;
+  readonly #options: AdHocCopyOptions;
+  #taken: Taken | null = null;
+  #taking: Promise<Taken> | null = null;
+  #removal: NodeJS.Timeout | null = null;
+
+  constructor(options: AdHocCopyOptions) {
+    this.#options = options;
+    this.file = `${options.files.main}.ad-hoc`;
+  }
+
+  /**
+   * Sees to a copy that is not older than `maxAgeMs`, or as young as copying allows; all who ask meanwhile wait for one.
+   * @returns the moment that its rows are of. @throws AzudError `unavailable` when `patienceMs` is not enough: it is made
+   *   all the same, and the next who asks finds it. `storage-full`
+   */
+  async fresh(maxAgeMs: number, patienceMs: number): Promise<number> {
+    this.#removeWhenIdle();
+    const { clock, version } = this.#options;
+    if (this.#taken?.version === version()) return clock.now();
+    if (this.#taken && clock.monotonic() - this.#taken.atMs <= this.#restMs(this.#taken, maxAgeMs)) {
+      return this.#taken.asOf;
+    }
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = null;
+    });
+    // Whoever loses patience does not wait for its failure.
+    this.#taking.catch(() => {});
+    const waiting = new AbortController();
+    try {
+      const late = clock.sleep(patienceMs, waiting.signal).then(() => null);
+      const taken = await Promise.race([this.#taking, late]);
+      if (taken) return taken.asOf;
+    } finally {
+      waiting.abort();
+    }
+    throw new AzudError('unavailable', 'the copy of the database that ad-hoc SQL reads is still being made', {
+      retryAfterSeconds: 5,
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#removal) clearTimeout(this.#removal);
+    await this.#taking?.catch(() => {});
+    await this.remove();
+  }
+
+  /** Also what a process before this one left behind. */
+  async remove(): Promise<void> {
+    this.#taken = null;
+    await rm(this.file, { force: true });
+    await rm(`${this.file}.part`, { force: true });
+  }
+
+  #restMs({ durationMs }: Taken, maxAgeMs: number): number {
+    return Math.max(maxAgeMs, durationMs * AD_HOC_LIMITS.copyRestFactor);
+  }
+
+  async #take(): Promise<Taken> {
+    const { files, clock, inTurn, version } = this.#options;
+    const part = `${this.file}.part`;
+    let taken: Taken | null = null;
+    await inTurn(async (writer) => {
+      const begunMs = clock.monotonic();
+      const asOf = clock.now();
+      await needRoom(files);
+      // After it the file alone is the database.
+      await writer.connection.run('CHECKPOINT');
+      await rm(part, { force: true });
+      await copyFile(files.main, part, constants.COPYFILE_FICLONE);
+      await rename(part, this.file);
+      const atMs = clock.monotonic();
+      taken = { asOf, atMs, durationMs: atMs - begunMs, version: version() };
+    });
+    if (!taken) throw new AzudError('internal', 'a copy was made and is not there');
+    this.#taken = taken;
+    return taken;
+  }
+
+  #removeWhenIdle(): void {
+    if (this.#removal) clearTimeout(this.#removal);
+    this.#removal = setTimeout(() => void this.remove().catch(() => {}), AD_HOC_LIMITS.copyIdleMs).unref();
+  }
+}
