@@ -8,6 +8,8 @@ import type { Message } from '../event/batch.ts';
  */
 export interface BrokerDriver {
   readonly capabilities: BrokerCapabilities;
+  /** What it needs on its server; absent where there is none. */
+  readonly topology?: BrokerTopology;
   /** Connects and recovers. @throws AzudError `not-connected`, `access-denied`, `locked`, `log-damaged`, `unsafe-setting` */
   open(): Promise<void>;
   /**
@@ -44,6 +46,22 @@ export interface BrokerCapabilities {
   readonly messageBytesMax: number;
   /** The promise behind a 2xx, in one sentence, shown at /v1/durability. */
   readonly durability: string;
+}
+
+/** Streams, queues, topics: what `azud topology` shows and makes. Works on a driver that is not open, until it is closed. */
+export interface BrokerTopology {
+  /** Every part as it is on the server. Changes nothing. @throws AzudError `not-connected`, `access-denied` */
+  plan(): Promise<readonly TopologyPart[]>;
+  /** Makes what is missing. @throws AzudError also `unsafe-setting` when something that is there stands in the way */
+  apply(): Promise<void>;
+}
+
+export interface TopologyPart {
+  /** Its kind and name, e.g. `stream azud_flights`. */
+  readonly what: string;
+  readonly state: 'exists' | 'missing' | 'differs';
+  /** What it has to be; where it differs, how. */
+  readonly detail: string;
 }
 
 /** Where a message lies in a stream. Positions grow; a stream that is restored or begun anew gets another name. */

@@ -31,15 +31,18 @@ export interface BrokerContext {
  * @throws AzudError as `BrokerDriver.open`, `missing-package`
  */
 export async function openBroker(config: BrokerConfig, context: BrokerContext): Promise<Broker> {
-  const driver = await createDriver(config, context);
+  const driver = await createBrokerDriver(config, context);
   const { metrics, log, clock } = context;
   const broker = new Broker({ driver, metrics, log, clock });
   await broker.open();
   return broker;
 }
 
-/** Adapters are loaded when they are chosen: their packages may not be installed. */
-async function createDriver(config: BrokerConfig, context: BrokerContext): Promise<BrokerDriver> {
+/**
+ * The driver of a kind, not yet open. Adapters are loaded when they are chosen: their packages may not be installed.
+ * @throws AzudError `missing-package`
+ */
+export async function createBrokerDriver(config: BrokerConfig, context: BrokerContext): Promise<BrokerDriver> {
   switch (config.kind) {
     case 'log': {
       const { createLogDriver } = await import('./log/driver.ts');

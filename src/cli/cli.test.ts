@@ -162,6 +162,25 @@ describe('azud init and check', () => {
   });
 });
 
+describe('azud topology', () => {
+  test('an embedded broker needs nothing on a server', async () => {
+    await azud(['init', 'embedded']);
+    for (const command of ['plan', 'apply']) {
+      const { exit, stdout, stderr } = await azud(['topology', command, '-c', 'embedded/azud.yaml']);
+      assert.deepEqual([exit, stdout], [0, '']);
+      assert.match(stderr, /the broker log is embedded: it needs nothing on a server/);
+    }
+  });
+
+  test('a broker that cannot be reached is said with its address and exit code 69', async () => {
+    const { exit, stderr } = await azud(['topology', 'plan', '-c', 'embedded/azud.yaml', '--broker.kind', 'nats'], {
+      env: { AZUD_BROKER_SERVERS: '127.0.0.1:1' },
+    });
+    assert.equal(exit, 69);
+    assert.match(stderr, /nats 127\.0\.0\.1:1 cannot be reached/);
+  });
+});
+
 describe('azud dataset infer', () => {
   test('finds types, formats and what is always there', async () => {
     const lines = [

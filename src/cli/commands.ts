@@ -11,6 +11,7 @@ import { send } from './send.ts';
 import { sql } from './sql.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
+import { topology } from './topology.ts';
 import { version } from './version.ts';
 
 /** Every command, in the order of the help. */
@@ -18,6 +19,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   start,
   check,
+  ...topology,
   demo,
   send,
   rows,

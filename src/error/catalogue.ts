@@ -204,7 +204,7 @@ export const CATALOGUE = Object.freeze({
   'topic-missing': entry(
     503,
     'The broker lacks what Azud needs there',
-    'Make it as the detail says, or set auto_declare: true.',
+    'Run azud topology apply, or make it as the detail says, or set auto_declare: true.',
     down,
   ),
   'io-failed': entry(

@@ -260,7 +260,7 @@ function killIfThere(pid: number): void {
 }
 
 /** The environment without what is set for the tests: their own settings would be Azud's. */
-function surroundings(): Record<string, string | undefined> {
+export function surroundings(): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('AZUD_'));
   return { ...Object.fromEntries(kept), NODE_TEST_CONTEXT: '' };
 }

@@ -7,6 +7,7 @@ import { silentLog } from '../../telemetry/log.ts';
 import { Metrics } from '../../telemetry/metrics.ts';
 import { Broker } from '../broker.ts';
 import type { BrokerDriver, Delivery, Progress, Subscription } from '../driver.ts';
+import { applyTopology, planTopology } from '../topology.ts';
 import { makeMessage } from './messages.ts';
 
 /** What a harness can do to the server behind a driver. Each that is there adds its cases. */
@@ -100,6 +101,18 @@ function missingTopic(driver: () => BrokerDriver, removeTopic: () => Promise<voi
     const [result] = await driver().publish([makeMessage()]);
     assert.ok(result && 'error' in result && result.error.code === 'topic-missing', JSON.stringify(result));
     await assert.rejects(driver().subscribe([]), (error) => isAzudError(error, 'topic-missing'));
+  });
+
+  test('shows what its server lacks, makes that once, and works with it', async () => {
+    const states = async () => new Set((await planTopology(driver())).map(({ state }) => state));
+    assert.deepEqual(await states(), new Set(['exists']));
+    await removeTopic();
+    assert.ok((await states()).has('missing'));
+    const { made, parts } = await applyTopology(driver());
+    assert.ok(made.length > 0);
+    assert.ok(parts.every(({ state }) => state === 'exists'));
+    assert.deepEqual((await applyTopology(driver())).made, []);
+    await publishAll(driver(), [makeMessage()]);
   });
 }
 

@@ -132,7 +132,11 @@ describe('nats', () => {
 
   test('says what a stream lacks that infrastructure code has to make', async () => {
     newStream();
-    await refuses({ auto_declare: false }, 'topic-missing', /azud_test_.* is missing.*subjects azud\./);
+    await refuses(
+      { auto_declare: false },
+      'topic-missing',
+      /has no stream azud_test_.*subjects azud\..*azud topology apply/,
+    );
     await refuses({ replicas: 3 }, 'invalid-config', /replicas: 3.*non-clustered.*set replicas: 1/);
   });
 
@@ -149,6 +153,16 @@ describe('nats', () => {
     }
     await made({ subjects: [`azud.${stream}.x`] });
     await refuses({ allow_unsafe: false }, 'topic-missing', /does not take the subjects/);
+    await removeStream();
+  });
+
+  test('the plan names what differs from what Azud makes', async () => {
+    await made({ max_age: 60e9 });
+    const driver = new NatsDriver({ ...SETTINGS, stream, replicas: 3 }, { system: 'test', clock: systemClock });
+    const [part] = await driver.topology.plan();
+    assert.equal(part?.state, 'differs');
+    assert.match(part?.detail ?? '', /max_age removes events.*num_replicas 1 instead of 3/);
+    await driver.close();
     await removeStream();
   });
 

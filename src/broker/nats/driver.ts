@@ -6,11 +6,13 @@ import type {
   Backlog,
   BrokerCapabilities,
   BrokerDriver,
+  BrokerTopology,
   Located,
   Progress,
   PublishResult,
   Subscription,
 } from '../driver.ts';
+import { refuseMissing } from '../topology.ts';
 import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { type DurabilitySettings, durabilityOf } from './durability.ts';
 import { ENVELOPE_BYTES, headersOf, messageOf } from './envelope.ts';
@@ -19,7 +21,7 @@ import { Reader } from './reader.ts';
 import { NatsSubscription } from './subscription.ts';
 import { leaveSums, storedSums } from './sums.ts';
 import { Tally } from './tally.ts';
-import { declare, eventSubjects, exists, inspect, missing, subjectOf, sumsSubject, type Topology } from './topology.ts';
+import { declare, eventSubjects, exists, inspect, plan, subjectOf, sumsSubject, type Topology } from './topology.ts';
 
 /** What NATS_SETTINGS (config.ts) declares, read. */
 export interface NatsSettings extends ServerSettings, DurabilitySettings {
@@ -85,7 +87,7 @@ export class NatsDriver implements BrokerDriver {
     const { manager, server } = await this.#connection.open();
     const topology = this.#topology;
     const found = await exists(manager, topology);
-    if (!found && !this.#settings.auto_declare) throw missing(topology);
+    if (!found && !this.#settings.auto_declare) refuseMissing(await plan(manager, topology));
     const info = found ?? (await declare(manager, topology));
     if (!this.#settings.allow_unsafe) inspect(info, topology);
     this.#name = nameOf(info);
@@ -94,6 +96,13 @@ export class NatsDriver implements BrokerDriver {
     const bytesMax = max_msg_size > 0 ? Math.min(max_msg_size, server.max_payload) : server.max_payload;
     this.#capabilities = { ...this.#capabilities, durability, messageBytesMax: bytesMax - ENVELOPE_BYTES };
   }
+
+  readonly topology: BrokerTopology = {
+    plan: async () => plan((await this.#connection.open()).manager, this.#topology),
+    apply: async () => {
+      await declare((await this.#connection.open()).manager, this.#topology);
+    },
+  };
 
   async publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const link = await this.#connection.link();

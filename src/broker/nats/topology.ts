@@ -6,6 +6,8 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
+import { messageOf } from '../../error/azud-error.ts';
+import type { TopologyPart } from '../driver.ts';
 import { topicMissing } from '../errors.ts';
 import { classified, isClusterTooSmall, isStreamMissing, tooFewServers, unsafe } from './errors.ts';
 
@@ -60,11 +62,31 @@ export async function remove(manager: JetStreamManager, topology: Topology): Pro
   }
 }
 
-/** What infrastructure code has to make, in one line. */
-export function missing(topology: Topology): Error {
-  const { subjects, storage, num_replicas } = streamConfig(topology);
-  const wanted = `subjects ${subjects.join(' and ')}, storage ${storage}, ${num_replicas} replicas, discard new`;
-  return topicMissing(`stream ${topology.stream}`, `auto_declare is false, so make it with ${wanted}`);
+/** The stream as it is on the server, held against what Azud makes. @throws AzudError `not-connected`, `access-denied` */
+export async function plan(manager: JetStreamManager, topology: Topology): Promise<readonly TopologyPart[]> {
+  const what = `stream ${topology.stream}`;
+  const { subjects, storage, num_replicas, max_bytes } = streamConfig(topology);
+  const bytes = max_bytes > 0 ? `max_bytes ${max_bytes}` : 'no max_bytes';
+  const wanted = `subjects ${subjects.join(' and ')}, storage ${storage}, replicas ${num_replicas}, discard new, ${bytes}`;
+  const info = await exists(manager, topology);
+  if (!info) return [{ what, state: 'missing', detail: wanted }];
+  const differences = differencesOf(info, topology);
+  if (differences.length === 0) return [{ what, state: 'exists', detail: wanted }];
+  return [{ what, state: 'differs', detail: differences.join('; ') }];
+}
+
+function differencesOf(info: StreamInfo, topology: Topology): string[] {
+  const wanted = streamConfig(topology);
+  const differences: string[] = [];
+  try {
+    inspect(info, topology);
+  } catch (error) {
+    differences.push(messageOf(error));
+  }
+  for (const name of ['num_replicas', 'max_bytes', 'duplicate_window'] as const) {
+    if (info.config[name] !== wanted[name]) differences.push(`${name} ${info.config[name]} instead of ${wanted[name]}`);
+  }
+  return differences;
 }
 
 /**

@@ -9,6 +9,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { brokerConformance } from '../conformance/conformance.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import type { Delivery } from '../driver.ts';
+import { applyTopology } from '../topology.ts';
 import { RabbitmqDriver, type RabbitmqSettings } from './driver.ts';
 import { remove } from './topology.ts';
 
@@ -94,7 +95,11 @@ describe('rabbitmq', () => {
     await refuses({ servers: '127.0.0.1:1' }, 'not-connected', /guest@127\.0\.0\.1:1 cannot be reached.*ECONNREFUSED/);
     await refuses({ password: 'wrong' }, 'access-denied', /guest@.*refuses.*secret/);
     await refuses({ vhost: 'nowhere' }, 'access-denied', /vhost nowhere not found/);
-    await refuses({ auto_declare: false }, 'topic-missing', /azud_test_.*is missing.*x-queue-type: quorum/);
+    await refuses(
+      { auto_declare: false },
+      'topic-missing',
+      /has no queue azud_test_.*x-queue-type: quorum.*azud topology apply/,
+    );
   });
 
   test('refuses a queue of another kind, which could lose what it confirms', async () => {
@@ -104,6 +109,18 @@ describe('rabbitmq', () => {
     const trusting = await openDriver({ auto_declare: false });
     assert.match(trusting.capabilities.durability, /infrastructure code/);
     await trusting.close();
+    await removeQueue();
+  });
+
+  test('the plan names a queue that is otherwise, and does not touch it', async () => {
+    newQueue();
+    await onServer((client) => client.queueDeclare({ queue, durable: true }));
+    const driver = new RabbitmqDriver({ ...SETTINGS, queue }, { system: 'test', clock: systemClock });
+    const states = (await driver.topology.plan()).map(({ state }) => state);
+    assert.deepEqual(states, ['differs', 'missing', 'missing']);
+    assert.match((await driver.topology.plan())[0]?.detail ?? '', /not as Azud makes it/);
+    await assert.rejects(applyTopology(driver), (error) => isAzudError(error, 'unsafe-setting'));
+    await driver.close();
     await removeQueue();
   });
 

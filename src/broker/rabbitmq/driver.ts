@@ -1,13 +1,22 @@
 import type { Message } from '../../event/batch.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Connection } from '../connection.ts';
-import type { Backlog, BrokerCapabilities, BrokerDriver, Progress, PublishResult, Subscription } from '../driver.ts';
+import type {
+  Backlog,
+  BrokerCapabilities,
+  BrokerDriver,
+  BrokerTopology,
+  Progress,
+  PublishResult,
+  Subscription,
+} from '../driver.ts';
 import { topicMissing } from '../errors.ts';
+import { refuseMissing } from '../topology.ts';
 import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { envelopeOf } from './envelope.ts';
 import { classified, tooLarge } from './errors.ts';
 import { RabbitmqSubscription } from './subscription.ts';
-import { declare, exists, missing, type Topology } from './topology.ts';
+import { declare, exists, plan, type Topology } from './topology.ts';
 
 /** What RABBITMQ_SETTINGS (config.ts) declares, read. */
 export interface RabbitmqSettings extends ServerSettings {
@@ -61,12 +70,18 @@ export class RabbitmqDriver implements BrokerDriver {
     try {
       const { client } = await this.#connection.open();
       if (this.#settings.auto_declare) await declare(client, this.#topology);
-      else if ((await exists(client, this.#topology)) === null) throw missing(this.#topology);
+      // Where that keeps what never gets through is its own affair.
+      else refuseMissing((await plan(client, this.#topology)).slice(0, 1));
     } catch (error) {
       await this.#connection.close();
       throw error;
     }
   }
+
+  readonly topology: BrokerTopology = {
+    plan: async () => plan((await this.#connection.open()).client, this.#topology),
+    apply: async () => declare((await this.#connection.open()).client, this.#topology),
+  };
 
   async publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const link = await this.#connection.link();

@@ -1,5 +1,5 @@
 import type { Channel, Connection } from 'rabbitmq-client';
-import { topicMissing } from '../errors.ts';
+import type { TopologyPart } from '../driver.ts';
 import { classified } from './errors.ts';
 
 /** What Azud needs on the server: a queue, and where what never gets through is kept. */
@@ -33,7 +33,7 @@ export async function declare(client: Connection, topology: Topology): Promise<v
   try {
     await onChannel(client, async (channel) => {
       await channel.exchangeDeclare({ exchange: dead, type: 'fanout', durable: true });
-      await channel.queueDeclare({ queue: dead, durable: true, arguments: { 'x-queue-type': 'quorum' } });
+      await channel.queueDeclare({ queue: dead, durable: true, arguments: DEAD_ARGUMENTS });
       await channel.queueBind({ exchange: dead, queue: dead, routingKey: '' });
       await channel.queueDeclare({ queue, durable: true, arguments: queueArguments(topology) });
     });
@@ -54,14 +54,68 @@ export async function remove(client: Connection, topology: Topology): Promise<vo
   }
 }
 
-/** What infrastructure code has to make, in one line. */
-export function missing(topology: Topology): Error {
-  const wanted = Object.entries(queueArguments(topology)).map(([name, value]) => `${name}: ${value}`);
-  return topicMissing(
-    `queue ${topology.queue}`,
-    `auto_declare is false, so make it durable with ${wanted.join(', ')}, and that exchange with a queue behind it`,
-  );
+/**
+ * The queues and the exchange as they are on the server. AMQP tells whether a thing is there, and what it is only by
+ * refusing to make it otherwise; it says nothing of the binding between exchange and queue.
+ * @throws AzudError `not-connected`, `access-denied`
+ */
+export async function plan(client: Connection, topology: Topology): Promise<readonly TopologyPart[]> {
+  const { queue } = topology;
+  const dead = deadName(topology);
+  const wanted = queueArguments(topology);
+  const kept = { queue: dead, durable: true, arguments: DEAD_ARGUMENTS };
+  return [
+    await partOf(client, {
+      what: `queue ${queue}`,
+      detail: `durable, ${Object.entries(wanted)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join(', ')}`,
+      look: (channel) => channel.queueDeclare({ queue, passive: true }),
+      hold: (channel) => channel.queueDeclare({ queue, durable: true, arguments: wanted }),
+    }),
+    await partOf(client, {
+      what: `exchange ${dead}`,
+      detail: 'durable, fanout',
+      look: (channel) => channel.exchangeDeclare({ exchange: dead, passive: true }),
+      hold: (channel) => channel.exchangeDeclare({ exchange: dead, type: 'fanout', durable: true }),
+    }),
+    await partOf(client, {
+      what: `queue ${dead}`,
+      detail: `durable, x-queue-type: quorum, bound to the exchange ${dead}`,
+      look: (channel) => channel.queueDeclare({ queue: dead, passive: true }),
+      hold: (channel) => channel.queueDeclare(kept),
+    }),
+  ];
 }
+
+interface Looks extends Pick<TopologyPart, 'what' | 'detail'> {
+  /** Fails when there is none. */
+  readonly look: (channel: Channel) => Promise<unknown>;
+  /** Asks to make it as it has to be: done already, or refused. */
+  readonly hold: (channel: Channel) => Promise<unknown>;
+}
+
+async function partOf(client: Connection, { what, detail, look, hold }: Looks): Promise<TopologyPart> {
+  const refusal = async (act: Looks['look']) => {
+    try {
+      await onChannel(client, act);
+      return null;
+    } catch (error) {
+      return classified(error, what);
+    }
+  };
+  const missing = await refusal(look);
+  if (missing?.code === 'topic-missing') return { what, state: 'missing', detail };
+  if (missing) throw missing;
+  const differs = await refusal(hold);
+  if (!differs) return { what, state: 'exists', detail };
+  if (differs.code === 'unsafe-setting') return { what, state: 'differs', detail: differs.message };
+  // Whoever may only use it may not ask.
+  if (differs.code === 'access-denied') return { what, state: 'exists', detail: 'this user may not look closer' };
+  throw differs;
+}
+
+const DEAD_ARGUMENTS = { 'x-queue-type': 'quorum' } as const;
 
 /**
  * A quorum queue: a majority of its nodes has each message on disk before it is confirmed. Full, it refuses instead of

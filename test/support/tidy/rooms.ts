@@ -57,6 +57,7 @@ export const ROOMS: readonly Room[] = [
       'export/',
       'http/',
       'broker/log/',
+      'broker/topology.ts',
     ],
   },
   { name: 'cli', holds: /^cli\//, mayImport: [...GROUND, 'config/', 'query/', 'http/', 'app/'] },
