@@ -4,29 +4,45 @@ import { HTTP_LIMITS, INTAKE_LIMITS } from '../limits.ts';
 
 const EMPTY = Buffer.alloc(0);
 
+/** Bytes of the bodies that are still arriving at one door, together. */
+export interface Arrivals {
+  bytes: number;
+  readonly bytesMax: number;
+}
+
 /**
- * Reads a whole request body. A body that says it is too long is refused before a byte of it is read.
- * @throws AzudError `too-large`; `bad-request` when the client goes away in the middle
+ * Reads a whole request body. A body that says it is too long is refused before a byte of it is read; one that makes all
+ * that are arriving too many is refused in the middle.
+ * @throws AzudError `too-large`; `overloaded`; `bad-request` when the client goes away in the middle
  */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, bytesMax: number, arrivals: Arrivals): Promise<Buffer> {
   if ((declaredBytes(request) ?? 0) > bytesMax) return Promise.reject(tooLarge(bytesMax));
   return new Promise((resolve, reject) => {
     let first: Buffer | null = null;
     let more: Buffer[] | null = null;
     let bytes = 0;
+    const refuse = (error: AzudError) => {
+      request.removeAllListeners('data');
+      arrivals.bytes -= bytes;
+      bytes = 0;
+      reject(error);
+    };
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) {
-        request.removeAllListeners('data');
-        return reject(tooLarge(bytesMax));
-      }
+      arrivals.bytes += chunk.length;
+      if (bytes > bytesMax) return refuse(tooLarge(bytesMax));
+      // A body that arrives alone always may.
+      if (arrivals.bytes > arrivals.bytesMax && arrivals.bytes > bytes) return refuse(overloaded(arrivals));
       // Nearly every single event comes in one chunk, which then needs no copy.
       if (first === null) first = chunk;
       else if (more === null) more = [first, chunk];
       else more.push(chunk);
     });
-    request.on('end', () => resolve(more ? Buffer.concat(more, bytes) : (first ?? EMPTY)));
-    request.on('error', () => reject(new AzudError('bad-request', 'the body ended before its end')));
+    request.on('end', () => {
+      arrivals.bytes -= bytes;
+      resolve(more ? Buffer.concat(more, bytes) : (first ?? EMPTY));
+    });
+    request.on('error', () => refuse(new AzudError('bad-request', 'the body ended before its end')));
   });
 }
 
@@ -63,6 +79,10 @@ function declaredBytes({ headers }: IncomingMessage): number | null {
   const declared = headers['content-length'];
   if (declared !== undefined) return Number(declared);
   return headers['transfer-encoding'] === undefined ? 0 : null;
+}
+
+function overloaded({ bytesMax }: Arrivals): AzudError {
+  return new AzudError('overloaded', `${bytesMax} bytes of bodies are arriving already`, { retryAfterSeconds: 1 });
 }
 
 function tooLarge(bytesMax: number): AzudError {

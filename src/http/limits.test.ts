@@ -31,6 +31,30 @@ test('a body that does not arrive in time is answered with 408', async () => {
   await server.close();
 });
 
+test('bodies that arrive together are bounded: one too many is told 503, and what has arrived or gone makes room', async () => {
+  const route = { ...ECHO, bodyBytesMax: 10_000 };
+  const { server, port } = await openDoor([route], { limits: { ...HTTP_LIMITS, arrivingBytesMax: 10_000 } });
+  const post = (bytes: number) => `POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: ${bytes}\r\n\r\n`;
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => RawConnection.open(port)));
+  assert.ok(first && second && third);
+  first.send(post(9_000) + 'x'.repeat(8_000));
+  await eventually(() => assert.equal(server.active, 1));
+  second.send(post(4_000) + 'x'.repeat(3_000));
+  const refused = await second.answer();
+  assert.deepEqual([refused.status, JSON.parse(refused.body).code], [503, 'overloaded']);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  first.send('x'.repeat(1_000));
+  assert.equal((await first.answer()).status, 200);
+  third.send(post(9_500) + 'x'.repeat(9_000));
+  await eventually(() => assert.equal(server.active, 1));
+  third.cut();
+  await eventually(() => assert.equal(server.active, 0));
+  first.send(post(9_000) + 'x'.repeat(9_000));
+  assert.equal((await first.answer()).status, 200);
+  for (const connection of [first, second]) connection.cut();
+  await server.close();
+});
+
 test('a silent connection is closed', async () => {
   const { server, port } = await openDoor([OK], { limits: SHORT });
   const silent = await RawConnection.open(port);

@@ -6,7 +6,7 @@ import { HTTP_LIMITS, INTAKE_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Authenticator, authorize } from './auth.ts';
-import { readBody } from './body.ts';
+import { type Arrivals, readBody } from './body.ts';
 import type { BoundRoute } from './bound-route.ts';
 import { checkUrl, Exchange, pathOf } from './exchange.ts';
 import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward.ts';
@@ -48,6 +48,7 @@ export class HttpServer {
   readonly #unrouted: RouteTimer;
   readonly #requestPrefix = randomBytes(6).toString('base64url');
   readonly #router: Router;
+  readonly #arrivals: Arrivals;
   #requestCount = 0;
   #active = 0;
   #draining = false;
@@ -55,6 +56,7 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#limits = options.limits ?? HTTP_LIMITS;
+    this.#arrivals = { bytes: 0, bytesMax: this.#limits.arrivingBytesMax };
     this.#rejections = new RejectionCounter(options.metrics);
     this.#unrouted = new RouteTimer(options.metrics, '_OTHER', 'none');
     const bound = this.#options.routes.map((route) => this.#bind(route));
@@ -158,7 +160,8 @@ export class HttpServer {
       if (bound.forwarded && this.#options.forwarder) {
         await this.#options.forwarder.forward(exchange);
       } else {
-        if (route.bodyBytesMax > 0) exchange.body = await readBody(exchange.incoming, route.bodyBytesMax);
+        if (route.bodyBytesMax > 0)
+          exchange.body = await readBody(exchange.incoming, route.bodyBytesMax, this.#arrivals);
         const answer = await route.handler(exchange, this.#options.rooms);
         if (this.#draining) exchange.outgoing.shouldKeepAlive = false;
         await sendAnswer(exchange, answer);

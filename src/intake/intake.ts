@@ -6,6 +6,7 @@ import { skipSpace } from '../event/json/byte.ts';
 import { createValidator, type Validator } from '../event/validator.ts';
 import type { Clock } from '../lib/clock.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
+import { Admission } from './admission.ts';
 import { CloudEvents } from './cloud-events.ts';
 import { readCsv } from './csv-body.ts';
 import { Draft } from './draft.ts';
@@ -56,24 +57,36 @@ export class Intake {
   readonly #limits: typeof INTAKE_LIMITS;
   readonly #validators = new Map<string, Validator>();
   readonly #cloudEvents: CloudEvents;
+  readonly #admission: Admission;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#limits = { ...INTAKE_LIMITS, ...options.limits };
     for (const [name, dataset] of options.datasets) this.#validators.set(name, createValidator(dataset));
     this.#cloudEvents = new CloudEvents(this.#validators);
+    this.#admission = new Admission(this.#limits);
   }
 
   /**
    * Resolves when every event is as safe as the broker promises, or kept as a dead letter as safely.
-   * @throws AzudError for a request of which nothing was kept: 400, 404, 413, 415 and 422 codes, and the broker's errors
+   * @throws AzudError for a request of which nothing was kept: 400, 404, 413, 415 and 422 codes, `overloaded`, and the
+   * broker's errors
    */
   async take(request: IntakeRequest): Promise<IntakeResult> {
-    const form = formOf(request.headers);
-    const idempotencyKey = readIdempotencyKey(request.headers);
-    const { dataset, strict } = request;
+    const { dataset, headers } = request;
+    const form = formOf(headers);
+    const idempotencyKey = readIdempotencyKey(headers);
     if (dataset !== null && !this.#validators.has(dataset)) throw unknownDataset(dataset);
-    const wire = this.#wireBody(request);
+    const bytes = this.#admission.enter(this.#wireBody(request), headers['content-encoding']);
+    try {
+      return await this.#taken(request, { form, idempotencyKey });
+    } finally {
+      this.#admission.leave(bytes);
+    }
+  }
+
+  async #taken(request: IntakeRequest, { form, idempotencyKey }: Stated): Promise<IntakeResult> {
+    const { dataset, strict, body: wire } = request;
     const encoding = request.headers['content-encoding'];
     const body = plainBody(encoding === undefined ? wire : await decodeBody(wire, encoding, this.#limits));
     const now = this.#options.clock.now();
@@ -114,6 +127,12 @@ export class Intake {
     if (!validator) throw unknownDataset(dataset);
     return validator;
   }
+}
+
+/** What the headers of a request say of it. */
+interface Stated {
+  readonly form: Form;
+  readonly idempotencyKey: string | null;
 }
 
 function plainBody(decoded: Buffer): Buffer {

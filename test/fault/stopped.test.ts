@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { type Client, clientOf } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { balanceOf, postOrders } from '../support/load.ts';
 import { ORDERS_CONFIG } from '../support/orders.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { residentBytes, type System, startSystem } from '../support/system.ts';
 
 /** Processes that hang: stopped by a signal under load, and let go on. */
 
@@ -21,11 +20,6 @@ before(async () => {
   client = clientOf(system.url);
 });
 after(() => system.stop());
-
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}
 
 async function allStored(acknowledged: number): Promise<void> {
   await eventually(

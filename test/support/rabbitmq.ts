@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { promisify } from 'node:util';
 import { Connection } from 'rabbitmq-client';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
@@ -45,7 +46,8 @@ export function freshRabbitmq(): Readonly<Record<string, unknown>> {
   return { kind: 'rabbitmq', servers: RABBITMQ_SERVER, queue };
 }
 
-const START_TIMEOUT_MS = 60_000;
+const run = promisify(execFile);
+const START_TIMEOUT_MS = 90_000;
 
 /** A RabbitMQ of a test's own, which it may kill. It takes some ten seconds to start. */
 export class RabbitmqServer {
@@ -65,6 +67,8 @@ export class RabbitmqServer {
     const server = new RabbitmqServer(folder, await freePort(), await freePort());
     await writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${server.port}\n`);
     await writeFile(join(folder, 'enabled_plugins'), '[].\n');
+    // The start script gives root's rights up for those of this user.
+    if (process.getuid?.() === 0) await run('chown', ['-R', 'rabbitmq', folder]);
     await server.#spawn();
     return server;
   }
@@ -82,13 +86,10 @@ export class RabbitmqServer {
 
   async #spawn(): Promise<void> {
     const folder = this.#folder;
-    // A group of its own: the server is a shell script with processes below it.
     this.#process = spawn('rabbitmq-server', [], {
-      detached: true,
       stdio: 'ignore',
       env: {
         ...process.env,
-        HOME: folder,
         RABBITMQ_NODENAME: `azud_${this.port}@localhost`,
         RABBITMQ_DIST_PORT: String(this.#distributionPort),
         RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
@@ -109,7 +110,9 @@ export class RabbitmqServer {
     const child = this.#process;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    process.kill(-child.pid, 'SIGKILL');
+    // The child is a shell script; the server itself lies somewhere below it.
+    const pid = Number(await readFile(join(this.#folder, 'pid'), 'utf8').catch(() => child.pid));
+    process.kill(pid, 'SIGKILL');
     await ended;
   }
 }

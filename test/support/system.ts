@@ -246,6 +246,12 @@ async function allGone(children: readonly ProcessFacts[]): Promise<void> {
   });
 }
 
+/** What a process has in memory, bytes. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
