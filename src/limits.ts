@@ -16,7 +16,7 @@ export const INTAKE_LIMITS = Object.freeze({
   inflateRatioMax: 100,
   /** Events in one request. A batch is one log record, and one unit of retry. */
   batchEventsMax: 10_000,
-  /** One event, bytes. The lowest message bound of the supported brokers (SQS, 256 KiB). */
+  /** One event, bytes: what the brokers take in one message. Only an SNS topic takes less, and says so. */
   eventBytesMax: 256 * KiB,
   /** One CSV row may have this many cells. */
   csvColumnsMax: 2_000,

@@ -46,7 +46,7 @@ const codes = (results: readonly PublishResult[]) =>
   results.map((result) => ('error' in result ? result.error.code : 'ok'));
 
 test('publishes again what was surely not sent', async () => {
-  const driver = new FailingDriver(['not-connected', 'not-connected']);
+  const driver = new FailingDriver(['not-connected', 'overloaded']);
   const broker = await open(driver);
   assert.deepEqual(codes(await broker.publish([makeMessage(), makeMessage()])), ['ok', 'ok']);
   assert.equal(driver.publishes, 3);

@@ -210,9 +210,11 @@ export class Broker {
   }
 }
 
-/** `not-connected` means that nothing went out; any other failure of a publish may have been written. */
+/** Nothing went out, or it was turned away for the moment; any other failure of a publish may have been written. */
+const NOT_SENT: ReadonlySet<string> = new Set(['not-connected', 'overloaded']);
+
 function notSent(result: PublishResult): boolean {
-  return 'error' in result && result.error.code === 'not-connected';
+  return 'error' in result && NOT_SENT.has(result.error.code);
 }
 
 function overloaded(bytesMax: number): AzudError {

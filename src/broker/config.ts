@@ -3,10 +3,17 @@ import { LOG_SETTINGS } from './log/config.ts';
 import { MEMORY_SETTINGS } from './memory/config.ts';
 import { NATS_SETTINGS } from './nats/config.ts';
 import { RABBITMQ_SETTINGS } from './rabbitmq/config.ts';
+import { SNSSQS_SETTINGS } from './snssqs/config.ts';
 
 /** Every kind of broker with its settings. A new broker adds one line here and one in registry.ts. */
 export const BROKER_SETTINGS = choice(
-  { log: LOG_SETTINGS, memory: MEMORY_SETTINGS, nats: NATS_SETTINGS, rabbitmq: RABBITMQ_SETTINGS },
+  {
+    log: LOG_SETTINGS,
+    memory: MEMORY_SETTINGS,
+    nats: NATS_SETTINGS,
+    rabbitmq: RABBITMQ_SETTINGS,
+    snssqs: SNSSQS_SETTINGS,
+  },
   { description: 'The publish/subscribe log between intake and loader.', default: 'log' },
 );
 

@@ -60,6 +60,10 @@ export async function createBrokerDriver(config: BrokerConfig, context: BrokerCo
       const { RabbitmqDriver } = await sdk('rabbitmq-client', () => import('./rabbitmq/driver.ts'));
       return new RabbitmqDriver(config, context);
     }
+    case 'snssqs': {
+      const { SnssqsDriver } = await sdk('@aws-sdk/client-sns @aws-sdk/client-sqs', () => import('./snssqs/driver.ts'));
+      return new SnssqsDriver(config, context);
+    }
   }
 }
 

@@ -35,6 +35,11 @@ const RABBITMQ = {
   remedy: `start RabbitMQ 3.10 or newer at ${RABBITMQ_SERVER} with its user guest, or name another in AZUD_TEST_RABBITMQ`,
 };
 
+const SNSSQS = {
+  missing: () => missingPackage('fauxqs'),
+  remedy: 'run npm ci: fauxqs is among the development packages',
+};
+
 export const ADAPTERS: readonly Adapter[] = [
   {
     name: 'duckdb',
@@ -48,6 +53,8 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'nats-system', folder: 'test/e2e/nats/', ...NATS },
   { name: 'rabbitmq', folder: 'src/broker/rabbitmq/', ...RABBITMQ },
   { name: 'rabbitmq-system', folder: 'test/e2e/rabbitmq/', ...RABBITMQ },
+  { name: 'snssqs', folder: 'src/broker/snssqs/', ...SNSSQS },
+  { name: 'snssqs-system', folder: 'test/e2e/snssqs/', ...SNSSQS },
   {
     name: 'mount',
     folder: 'test/fault/mount/',

@@ -67,6 +67,8 @@ export const ROOMS: readonly Room[] = [
 
 /** Which rooms may import a package; the others ask the room that owns it. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
+  '@aws-sdk/client-sns': /^broker\/snssqs\//,
+  '@aws-sdk/client-sqs': /^broker\/snssqs\//,
   '@duckdb/node-api': /^store\/duckdb\//,
   '@nats-io/jetstream': /^broker\/nats\//,
   '@nats-io/transport-node': /^broker\/nats\//,
