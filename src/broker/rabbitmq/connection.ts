@@ -41,7 +41,7 @@ export function connectionTo(settings: ServerSettings): Connection<Link> {
       client.on('error', end);
       try {
         const publisher = await Promise.race([client.acquire(), ended.promise]);
-        await publisher.confirmSelect();
+        await Promise.race([publisher.confirmSelect(), ended.promise]);
         // The server closes a channel on which something went wrong; nothing else may be published on it.
         publisher.on('close', end);
         const close = async () => {

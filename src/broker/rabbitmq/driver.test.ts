@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Connection } from 'rabbitmq-client';
-import { RABBITMQ_SERVER } from '../../../test/support/rabbitmq.ts';
+import { RABBITMQ_SERVER, RabbitmqServer } from '../../../test/support/rabbitmq.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { uuidV7 } from '../../event/ids.ts';
@@ -41,8 +41,8 @@ async function openDriver(settings: Partial<RabbitmqSettings> = {}): Promise<Rab
 }
 
 /** As infrastructure code would: past the driver. */
-async function onServer<T>(act: (client: Connection) => Promise<T>): Promise<T> {
-  const client = new Connection({ hosts: [RABBITMQ_SERVER] });
+async function onServer<T>(act: (client: Connection) => Promise<T>, server = RABBITMQ_SERVER): Promise<T> {
+  const client = new Connection({ hosts: [server] });
   try {
     return await act(client);
   } finally {
@@ -50,14 +50,20 @@ async function onServer<T>(act: (client: Connection) => Promise<T>): Promise<T> 
   }
 }
 
-const removeQueue = () => onServer((client) => remove(client, { ...SETTINGS, queue }));
+const removeQueue = (server?: string) => onServer((client) => remove(client, { ...SETTINGS, queue }), server);
 
-describe('rabbitmq behind a proxy', () => {
+describe('on a server of its own, behind a proxy', () => {
+  let server: RabbitmqServer;
   let proxy: TcpProxy;
   before(async () => {
-    proxy = await TcpProxy.start(() => Number(RABBITMQ_SERVER.split(':')[1]));
+    server = await RabbitmqServer.start();
+    proxy = await TcpProxy.start(() => server.port);
   });
-  after(() => proxy.close());
+  after(async () => {
+    await proxy?.close();
+    await server?.stop();
+  });
+  const own = () => `127.0.0.1:${server.port}`;
   const open = () => openDriver({ servers: `127.0.0.1:${proxy.port}` });
 
   brokerConformance({
@@ -71,12 +77,13 @@ describe('rabbitmq behind a proxy', () => {
       return open();
     },
     faults: {
+      crash: () => server.crash(queue),
       cut: () => proxy.cut(),
-      removeTopic: () => onServer(async (client) => void (await client.queueDelete({ queue }))),
+      removeTopic: () => onServer(async (client) => void (await client.queueDelete({ queue })), own()),
     },
     close: async (driver) => {
       await driver.close();
-      await removeQueue();
+      await removeQueue(own());
     },
   });
 });
