@@ -16,7 +16,7 @@ import { RowsReader } from '../query/rows.ts';
 import { createStoreDriver } from '../store/registry.ts';
 import { Store } from '../store/store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { cursorKey } from './cursor-key.ts';
+import { identityOf } from './identity.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
 
 export interface AnalyticsOptions extends ComposeContext {
@@ -40,6 +40,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal });
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
+  const { cursorKey, group } = await identityOf(store, config.dataDir);
   const stopping = new AbortController();
   const commits = new Commits(systemClock);
   const loader = new Loader({
@@ -49,12 +50,13 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
     clock: systemClock,
     log,
     metrics,
+    group,
     onCommitted: (transactionId) => commits.tell(transactionId),
   });
   const keeper = new Keeper({ broker, store, clock: systemClock, log });
   const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
   for (const each of work) each.catch(onFatal);
-  const query = queryRoom({ ...options, store, commits, key: await cursorKey(config.dataDir) });
+  const query = queryRoom({ ...options, store, commits, key: cursorKey });
   // Intake must not wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
   const faults = await query.endpoints.faults(stopping.signal).catch(() => new Map<string, string>());
   for (const [endpoint, reason] of faults) log.warn('an endpoint cannot work', { endpoint, reason });

@@ -99,16 +99,17 @@ export class Broker {
   }
 
   /** @throws AzudError as `BrokerDriver.subscribe` */
-  subscribe(from: Progress): Promise<Subscription> {
-    return this.#trying('subscribe', () => this.#driver.subscribe(from));
+  subscribe(from: Progress, group: string | null = null): Promise<Subscription> {
+    return this.#trying('subscribe', () => this.#driver.subscribe(from, group));
   }
 
   /** What is not yet in a store whose progress is `after`. The lag metrics are the loader's: others ask from elsewhere. */
   async backlog(after: Progress): Promise<Backlog> {
     const backlog = await this.#trying('backlog', () => this.#driver.backlog(after));
-    const [end] = backlog.end;
+    // The furthest: where a broker has several streams, the gauge still only grows.
+    const end = Math.max(0, ...backlog.end.map(({ offset }) => offset));
     const queue = { queue: this.capabilities.kind };
-    if (end) this.#options.metrics.gauge('azud_log_end_offset', queue).set(end.offset);
+    if (end > 0) this.#options.metrics.gauge('azud_log_end_offset', queue).set(end);
     return backlog;
   }
 

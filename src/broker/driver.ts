@@ -17,8 +17,12 @@ export interface BrokerDriver {
    * their order. It never resolves `position` for a message that a crash could lose.
    */
   publish(messages: readonly Message[]): Promise<readonly PublishResult[]>;
-  /** A reader that begins after `from` (where the broker has positions) and is given only durable messages. */
-  subscribe(from: Progress): Promise<Subscription>;
+  /**
+   * A reader that begins after `from` (where the broker has positions) and is given only durable messages.
+   * @param group names the store: subscribers of one group write into the same one, so the broker may divide what it has
+   *   among them. Null, or absent: this one is given everything that the broker can give it.
+   */
+  subscribe(from: Progress, group?: string | null): Promise<Subscription>;
   /** What is not yet in a store whose progress is `after`. Exact where the broker has positions. */
   backlog(after: Progress): Promise<Backlog>;
   /** The messages of a transaction that it still holds; undefined where `capabilities.find` is false. */
@@ -84,6 +88,11 @@ export interface Delivery {
 }
 
 export interface Subscription {
+  /**
+   * Aborts when the work is divided anew, because others of its group came or went: write what is in hand and subscribe
+   * again, from the store's progress as it is then. Absent where the broker divides by itself.
+   */
+  readonly moved?: AbortSignal;
   /**
    * The next deliveries, at least one, or none when the signal aborts.
    * @throws AzudError `not-connected` (subscribe anew), `log-damaged` (stop and say so)

@@ -217,6 +217,46 @@ describe('the loader', () => {
     assert.equal(await stored(), 3);
   });
 
+  test('writes what is in hand and subscribes anew, without a pause, when the work is divided anew', async () => {
+    const moves = [new AbortController(), new AbortController()];
+    const begun: Progress[] = [];
+    const states = new Set<string>();
+    const broker: LoaderBroker = {
+      capabilities: flow.broker.capabilities,
+      backlog: (after) => flow.broker.backlog(after),
+      subscribe: async (from, group) => {
+        assert.equal(group, 'store 1');
+        const inner = await flow.broker.subscribe(from);
+        const moved = moves[begun.length]?.signal;
+        begun.push(from);
+        return {
+          ...(moved && { moved }),
+          receive: async (options) => {
+            const deliveries = await inner.receive(options);
+            states.add(run.loader.state.name);
+            moves[begun.length - 1]?.abort();
+            return deliveries;
+          },
+          ack: (deliveries) => inner.ack(deliveries),
+          nack: (deliveries, delayMs) => inner.nack(deliveries, delayMs),
+          close: () => inner.close(),
+        };
+      },
+    };
+    const run = new Running({ broker, group: 'store 1' });
+    for (const first of [1, 4, 7]) {
+      await flow.publish(batchOf(flights(3, first)));
+      await drained();
+    }
+    await run.stop();
+    assert.deepEqual(
+      begun.map(([position]) => position?.offset ?? 0),
+      [0, 1, 2],
+    );
+    assert.deepEqual(states, new Set(['running']));
+    assert.deepEqual(await counts(), { accepted: 9, stored: 9, duplicate: 0, dead: 0 });
+  });
+
   for (const code of ['store-damaged', 'io-failed', 'log-damaged'] as const) {
     test(`stops with ${code}, for a restart to answer`, async () => {
       const store = storeWith({ write: () => Promise.reject(new AzudError(code, 'broken')) });

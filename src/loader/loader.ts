@@ -13,7 +13,7 @@ import { Gatherer, type Unit } from './unit.ts';
 /** What the loader asks of a broker. */
 export interface LoaderBroker {
   readonly capabilities: Pick<BrokerCapabilities, 'kind' | 'positions'>;
-  subscribe(from: Progress): Promise<Subscription>;
+  subscribe(from: Progress, group: string | null): Promise<Subscription>;
   backlog(after: Progress): Promise<Backlog>;
 }
 
@@ -30,6 +30,8 @@ export interface LoaderOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly limits?: LoaderLimits;
+  /** Names the store to a broker that divides its work among the loaders of one; null: nobody else loads into it. */
+  readonly group?: string | null;
   /** Told of every batch's transaction once it is written. */
   readonly onCommitted?: (transactionId: string) => void;
 }
@@ -64,7 +66,8 @@ export class Loader {
     this.#options = options;
     this.#limits = options.limits ?? LOADER_LIMITS;
     this.#backoff = { firstMs: this.#limits.retryFirstMs, maxMs: this.#limits.retryMaxMs };
-    this.#meter = new Meter(options);
+    const shared = (options.group ?? null) !== null;
+    this.#meter = new Meter({ ...options, progress: shared ? () => options.store.progress() : null });
   }
 
   get state(): LoaderState {
@@ -89,18 +92,19 @@ export class Loader {
     }
   }
 
-  /** One subscription, from the store's progress until the signal aborts or the broker goes away. */
+  /** One subscription, from the store's progress until the signal aborts, the work is divided anew or the broker goes away. */
   async #session(signal: AbortSignal): Promise<void> {
     const { broker, store } = this.#options;
     const progress = await store.progress();
     this.#meter.reached(progress);
-    const subscription = await broker.subscribe(progress);
+    const subscription = await broker.subscribe(progress, this.#options.group ?? null);
     this.#state = { name: 'running' };
     const gatherer = new Gatherer(subscription, { ...this.#options, limits: this.#limits });
     const gathering = new AbortController();
     const stop = () => gathering.abort();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
+    const ends = [signal, ...(subscription.moved ? [subscription.moved] : [])];
+    for (const end of ends) end.addEventListener('abort', stop, { once: true });
+    if (ends.some(({ aborted }) => aborted)) stop();
     // The next unit is gathered while this one is written.
     let next = gatherer.next(gathering.signal);
     let unit: Unit | null = null;
@@ -117,7 +121,7 @@ export class Loader {
         await subscription.ack(unit.deliveries);
       }
     } finally {
-      signal.removeEventListener('abort', stop);
+      for (const end of ends) end.removeEventListener('abort', stop);
       stop();
       const gathered = await next.catch(() => null);
       const inHand = [unit, gathered].flatMap((left) => left?.deliveries ?? []);

@@ -9,6 +9,8 @@ export interface MeterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The store's own, where other loaders move it too; null: it is what this loader has written. */
+  readonly progress: (() => Promise<Progress>) | null;
 }
 
 /** Turns what the loader did into metrics, and remembers how far the store has come for the lag. */
@@ -67,9 +69,10 @@ export class Meter {
 
   /** Looks at the broker's backlog again and again until the signal aborts. */
   async watchLag(signal: AbortSignal, intervalMs: number): Promise<void> {
-    const { broker, clock, log, metrics } = this.#options;
+    const { broker, clock, log, metrics, progress } = this.#options;
     while (!signal.aborted) {
       try {
+        if (progress) this.reached(await progress());
         const { messages, bytes, oldestTime } = await broker.backlog(this.#progress);
         metrics.gauge('azud_queue_lag_messages', this.#queue).set(messages);
         metrics.gauge('azud_queue_lag_bytes', this.#queue).set(bytes);

@@ -46,6 +46,11 @@ export interface StoreDriver {
   snapshot?(): Promise<Progress>;
   /** The progress that the last verified copy holds; empty when there is none, or none that can be read. */
   lastSnapshot?(): Promise<Progress>;
+  /**
+   * Keeps the value under the name, unless there is one already; answers what is kept, the same to every process.
+   * Undefined where one process has the store alone.
+   */
+  keep?(name: string, value: Buffer): Promise<Buffer>;
   close(): Promise<void>;
 }
 

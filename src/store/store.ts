@@ -138,6 +138,12 @@ export class Store {
     return (await this.#driver.lastSnapshot?.()) ?? [];
   }
 
+  /** What processes that share the store agree on: the first value that was given. Null where one process has it alone. */
+  async keep(name: string, value: Buffer): Promise<Buffer | null> {
+    if (!this.#driver.keep) return null;
+    return this.#call('keep', async () => (await this.#driver.keep?.(name, value)) ?? null);
+  }
+
   close(): Promise<void> {
     return this.#driver.close();
   }

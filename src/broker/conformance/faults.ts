@@ -168,7 +168,7 @@ class FakeLoader {
     const before = this.stored.get(message.id);
     if (position && before !== undefined && before !== position.offset) this.twice += 1;
     this.stored.set(message.id, position?.offset ?? null);
-    if (position) this.#progress = [position];
+    if (position) this.#progress = [...this.#progress.filter(({ stream }) => stream !== position.stream), position];
   }
 }
 

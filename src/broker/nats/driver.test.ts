@@ -66,6 +66,7 @@ brokerConformance({
     await driver.close();
     return openDriver();
   },
+  another: () => openDriver(),
   close: async (driver) => {
     await driver.close();
     await removeStream();
@@ -194,6 +195,33 @@ describe('nats', () => {
     const { accepted, messages } = await driver.backlog(end);
     assert.deepEqual([accepted?.get('flights'), messages], [taken + 1, 1], 'what was released stays counted');
     await driver.close();
+    await removeStream();
+  });
+
+  test('two that load into stores of their own are each given everything', async () => {
+    newStream();
+    const drivers = [await openDriver(), await openDriver()];
+    const messages = Array.from({ length: 20 }, () => makeMessage());
+    await drivers[0]?.publish(messages);
+    const everything = async (driver: NatsDriver, group: string | null) => {
+      const subscription = await driver.subscribe([], group);
+      const ids = new Set<string>();
+      const signal = AbortSignal.timeout(10_000);
+      while (ids.size < 20 && !signal.aborted) {
+        for (const { message } of await subscription.receive({ messagesMax: 100, bytesMax: 1e6, signal })) {
+          ids.add(message.id);
+        }
+      }
+      return ids.size;
+    };
+    for (const groups of [
+      [null, null],
+      ['one', 'other'],
+    ] as const) {
+      const read = await Promise.all(drivers.map((driver, at) => everything(driver, groups[at] ?? null)));
+      assert.deepEqual(read, [20, 20]);
+    }
+    await Promise.all(drivers.map((driver) => driver.close()));
     await removeStream();
   });
 

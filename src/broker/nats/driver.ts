@@ -16,12 +16,24 @@ import { refuseMissing } from '../topology.ts';
 import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { type DurabilitySettings, durabilityOf } from './durability.ts';
 import { ENVELOPE_BYTES, headersOf, messageOf } from './envelope.ts';
-import { aheadOfStream, classified, otherStream, removedBefore, tooLarge } from './errors.ts';
+import { classified, removedBefore, tooLarge } from './errors.ts';
+import { Loaders } from './loaders.ts';
+import { ALL, nameOf, partitionOf, positionIn, progressOf, type Reached, reachedBy } from './places.ts';
 import { Reader } from './reader.ts';
-import { NatsSubscription } from './subscription.ts';
+import { type LanePlan, NatsSubscription } from './subscription.ts';
 import { leaveSums, storedSums } from './sums.ts';
 import { Tally } from './tally.ts';
-import { declare, eventSubjects, exists, inspect, plan, subjectOf, sumsSubject, type Topology } from './topology.ts';
+import {
+  declare,
+  eventSubjects,
+  exists,
+  inspect,
+  loadersSubject,
+  plan,
+  subjectOf,
+  sumsSubject,
+  type Topology,
+} from './topology.ts';
 
 /** What NATS_SETTINGS (config.ts) declares, read. */
 export interface NatsSettings extends ServerSettings, DurabilitySettings {
@@ -41,7 +53,7 @@ export interface NatsContext {
 /** Until the server has told its own bounds: what nats-server starts with. */
 const PAYLOAD_BYTES_DEFAULT = 1024 * 1024;
 
-/** One JetStream stream: positions are its sequences, and whoever reads begins where its store ends. */
+/** One JetStream stream in partitions: positions are its sequences, and whoever reads begins where its store ends. */
 export class NatsDriver implements BrokerDriver {
   readonly #settings: NatsSettings;
   readonly #clock: Clock;
@@ -61,6 +73,8 @@ export class NatsDriver implements BrokerDriver {
   #tally: Promise<Tally> | null = null;
   /** Closed with the driver: the client's timers would keep the process alive. */
   readonly #subscriptions = new Set<Subscription>();
+  /** By group: those who load into the same store. */
+  readonly #groups = new Map<string, Loaders>();
 
   constructor(settings: NatsSettings, { system, clock }: NatsContext) {
     this.#settings = settings;
@@ -109,17 +123,21 @@ export class NatsDriver implements BrokerDriver {
     return Promise.all(messages.map((message) => this.#publishOne(link, message)));
   }
 
-  async subscribe(from: Progress): Promise<Subscription> {
+  async subscribe(from: Progress, group: string | null = null): Promise<Subscription> {
     const link = await this.#connection.link();
     const info = await this.#info(link);
+    const reached = reachedBy(from, info);
     const released = await storedSums(link, this.#topology);
-    const offset = this.#offsetOf(info, from);
-    if (from.length > 0 && offset < released.upTo) throw removedBefore(offset, released.upTo + 1);
-    const subscription = new NatsSubscription({
-      reader: await this.#reader(offset + 1),
-      open: (sequence) => this.#reader(sequence),
-      stream: this.#name,
-      sumsSubject: sumsSubject(this.#topology),
+    const behind = reached.findIndex((sequence, at) => from.length > 0 && sequence < (released.last[at] ?? 0));
+    if (behind >= 0) throw removedBefore(reached[behind] ?? 0, released.upTo + 1);
+    const { partitions, moved } =
+      group === null ? { partitions: ALL, moved: null } : await this.#loaders(group).share();
+    const subscription: NatsSubscription = await NatsSubscription.open({
+      lanes: await this.#lanes(info, reached, partitions),
+      open: (lane) => this.#reader(lane, partitions.length),
+      reached,
+      name: nameOf(info),
+      moved,
       clock: this.#clock,
       onClose: () => this.#subscriptions.delete(subscription),
     });
@@ -129,17 +147,18 @@ export class NatsDriver implements BrokerDriver {
 
   async backlog(after: Progress): Promise<Backlog> {
     const { tally, info } = await this.#counted();
-    const waiting = tally.after(this.#offsetOf(info, after));
-    return { ...waiting, accepted: tally.accepted, end: this.#progress(tally.end) };
+    const waiting = tally.after(reachedBy(after, info));
+    return { ...waiting, accepted: tally.accepted, end: progressOf(nameOf(info), tally.end) };
   }
 
   async find(transactionId: string): Promise<readonly Located[]> {
-    const { tally, link } = await this.#counted();
+    const { tally, link, info } = await this.#counted();
     const found: Located[] = [];
     for (const offset of tally.candidates(transactionId)) {
       const stored = await this.#calling(link.manager.streams.getMessage(this.#topology.stream, { seq: offset }));
       const message = stored && messageOf({ subject: stored.subject, headers: stored.header, data: stored.data });
-      if (message?.transactionId === transactionId) found.push({ message, position: { stream: this.#name, offset } });
+      if (message?.transactionId !== transactionId) continue;
+      found.push({ message, position: positionIn(nameOf(info), partitionOf(transactionId), offset) });
     }
     return found;
   }
@@ -147,18 +166,20 @@ export class NatsDriver implements BrokerDriver {
   /** Purges what the store holds safely, and leaves the sums of it in the stream, so that `accepted` stays exact. */
   async release(upTo: Progress): Promise<void> {
     const { tally, info, link } = await this.#counted();
-    const offset = this.#offsetOf(info, upTo);
-    if (offset <= tally.released) return;
-    await this.#calling(leaveSums(link, this.#topology, tally.sumsUpTo(offset)));
+    const sums = tally.sumsUpTo(reachedBy(upTo, info));
+    if (!sums) return;
+    await this.#calling(leaveSums(link, this.#topology, sums));
     const { streams } = link.manager;
     const { stream } = this.#topology;
-    await this.#calling(streams.purge(stream, { filter: eventSubjects(this.#topology), seq: offset + 1 }));
+    await this.#calling(streams.purge(stream, { filter: eventSubjects(this.#topology), seq: sums.upTo + 1 }));
     await this.#calling(streams.purge(stream, { filter: sumsSubject(this.#topology), keep: 1 }));
   }
 
   async close(): Promise<void> {
     const tally = await this.#tally?.catch(() => null);
     this.#tally = null;
+    await Promise.all([...this.#groups.values()].map((loaders) => loaders.close()));
+    this.#groups.clear();
     await Promise.all([tally?.close(), ...[...this.#subscriptions].map((each) => each.close())]);
     await this.#connection.close();
   }
@@ -167,20 +188,56 @@ export class NatsDriver implements BrokerDriver {
     const bytesMax = this.#capabilities.messageBytesMax;
     if (message.payload.length > bytesMax) return { error: tooLarge(message.payload.length, bytesMax) };
     try {
-      const { seq } = await stream.publish(subjectOf(this.#topology, message.dataset), message.payload, {
+      const { seq } = await stream.publish(subjectOf(this.#topology, message), message.payload, {
         msgID: message.id,
         headers: headersOf(message),
         expect: { streamName: this.#topology.stream },
       });
-      return { position: { stream: this.#name, offset: seq } };
+      return { position: positionIn(this.#name, partitionOf(message.transactionId), seq) };
     } catch (error) {
       return { error: classified(error, this.#where) };
     }
   }
 
-  async #reader(from: number): Promise<Reader> {
+  #loaders(group: string): Loaders {
+    const known = this.#groups.get(group);
+    if (known) return known;
+    const loaders = new Loaders({
+      nats: async () => (await this.#connection.link()).nats,
+      subject: loadersSubject(this.#topology, group),
+      clock: this.#clock,
+    });
+    this.#groups.set(group, loaders);
+    return loaders;
+  }
+
+  /** Whoever is alone reads the stream in its one order; a share is read partition by partition. */
+  async #lanes(info: StreamInfo, reached: Reached, partitions: readonly number[]): Promise<LanePlan[]> {
+    if (partitions.length < ALL.length) {
+      return partitions.map((partition) => ({ partitions: [partition], from: (reached[partition] ?? 0) + 1 }));
+    }
+    const { manager } = await this.#connection.link();
+    // A partition in which nothing was published since must not take the whole back to its last message.
+    const next = ALL.map(async (partition) => {
+      const from = (reached[partition] ?? 0) + 1;
+      const query = { seq: from, next_by_subj: eventSubjects(this.#topology, partition) };
+      return (await this.#calling(manager.streams.getMessage(this.#topology.stream, query)))?.seq;
+    });
+    const first = (await Promise.all(next)).map((sequence) => sequence ?? info.state.last_seq + 1);
+    return [{ partitions: ALL, from: Math.min(...first) }];
+  }
+
+  async #reader({ partitions, from }: LanePlan, share: number): Promise<Reader> {
     const link = await this.#connection.link();
-    return Reader.open({ link, stream: this.#topology.stream, from, headersOnly: false });
+    const [partition = '*'] = partitions.length === 1 ? partitions : [];
+    return Reader.open({
+      link,
+      stream: this.#topology.stream,
+      from,
+      headersOnly: false,
+      filter: eventSubjects(this.#topology, partition),
+      readers: partition === '*' ? 1 : share,
+    });
   }
 
   /** The sums of everything that was published before this call. */
@@ -222,22 +279,4 @@ export class NatsDriver implements BrokerDriver {
       throw classified(error, this.#where);
     }
   }
-
-  /** @throws AzudError `log-behind` when the progress is of another stream, or ahead of this one */
-  #offsetOf({ state }: StreamInfo, progress: Progress): number {
-    const [position] = progress;
-    if (!position) return 0;
-    if (position.stream !== this.#name) throw otherStream(position.stream, this.#name);
-    if (position.offset > state.last_seq) throw aheadOfStream(position.offset, state.last_seq);
-    return position.offset;
-  }
-
-  #progress(offset: number): Progress {
-    return offset === 0 ? [] : [{ stream: this.#name, offset }];
-  }
-}
-
-/** A stream that is made again under its old name begins at 1 again: it is another one. */
-function nameOf({ config, created }: StreamInfo): string {
-  return `${config.name}@${created}`;
 }

@@ -10,6 +10,10 @@ export interface ReaderOptions {
   /** Sequence of the first message. */
   readonly from: number;
   readonly headersOnly: boolean;
+  /** Only of these subjects; of all without. */
+  readonly filter?: string;
+  /** Readers that share the memory of one. */
+  readonly readers?: number;
 }
 
 /** The server removes a reader that nobody pulls for this long, ns: then `next` says so, and a new one takes its place. */
@@ -30,6 +34,7 @@ const PAYLOADS_AHEAD = 1_024;
 export class Reader {
   readonly #where: string;
   readonly #headersOnly: boolean;
+  readonly #bytesAhead: number;
   readonly #consumer: Consumer;
   #messages: ConsumerMessages | null = null;
   #queue: JsMsg[] = [];
@@ -40,21 +45,23 @@ export class Reader {
   #failure: unknown = null;
   #arrival = Promise.withResolvers<void>();
 
-  private constructor(consumer: Consumer, { stream, headersOnly }: ReaderOptions) {
+  private constructor(consumer: Consumer, { stream, headersOnly, readers = 1 }: ReaderOptions) {
     this.#where = `stream ${stream}`;
     this.#headersOnly = headersOnly;
+    this.#bytesAhead = PAYLOAD_BYTES_AHEAD / readers;
     this.#consumer = consumer;
   }
 
   /** @throws AzudError `topic-missing`, `not-connected`, `access-denied` */
   static async open(options: ReaderOptions): Promise<Reader> {
-    const { link, stream, from, headersOnly } = options;
+    const { link, stream, from, headersOnly, filter } = options;
     try {
       const info = await link.manager.consumers.add(stream, {
         ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: from,
         headers_only: headersOnly,
+        ...(filter !== undefined && { filter_subject: filter }),
         inactive_threshold: INACTIVE_NS,
         mem_storage: true,
         num_replicas: 1,
@@ -70,15 +77,30 @@ export class Reader {
     return this.#queue.length - this.#at;
   }
 
-  /** Null when the signal aborts. @throws AzudError `not-connected`: this reader is of no use any more, another may be */
+  /** Null when the signal aborts. @throws as `take` */
   async next(signal: AbortSignal): Promise<JsMsg | null> {
     while (!signal.aborted) {
-      if (this.waiting > 0) return this.#take();
-      if (this.#failure !== null) throw this.#failed();
-      if (!this.#pulling) void this.#pull();
-      await this.#arrived(signal);
+      const message = this.take();
+      if (message) return message;
+      await this.arrived(signal);
     }
     return null;
+  }
+
+  /** The next message, where one has arrived. @throws AzudError `not-connected`: this reader is of no use any more, another may be */
+  take(): JsMsg | null {
+    if (this.waiting > 0) return this.#take();
+    if (this.#failure !== null) throw this.#failed();
+    if (!this.#pulling) void this.#pull();
+    return null;
+  }
+
+  /** Resolves when `take` may have something to give, or to throw, and when the signal aborts. */
+  async arrived(signal: AbortSignal): Promise<void> {
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    await this.#arrival.promise;
+    signal.removeEventListener('abort', wake);
   }
 
   async close(): Promise<void> {
@@ -123,7 +145,7 @@ export class Reader {
     if (this.#headersOnly) return HEADERS_AHEAD;
     if (this.#queue.length === 0) return PAYLOADS_FIRST;
     const largest = this.#queue.reduce((most, { data }) => Math.max(most, data.length), 1);
-    return Math.max(PAYLOADS_FIRST, Math.min(PAYLOADS_AHEAD, Math.floor(PAYLOAD_BYTES_AHEAD / largest)));
+    return Math.max(PAYLOADS_FIRST, Math.min(PAYLOADS_AHEAD, Math.floor(this.#bytesAhead / largest)));
   }
 
   #failed(): Error {
@@ -134,12 +156,5 @@ export class Reader {
   #wake(): void {
     this.#arrival.resolve();
     this.#arrival = Promise.withResolvers<void>();
-  }
-
-  async #arrived(signal: AbortSignal): Promise<void> {
-    const wake = () => this.#wake();
-    signal.addEventListener('abort', wake, { once: true });
-    await this.#arrival.promise;
-    signal.removeEventListener('abort', wake);
   }
 }

@@ -4,33 +4,60 @@ import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
 import { notConnected } from '../errors.ts';
 import { messageOf } from './envelope.ts';
 import { foreign } from './errors.ts';
+import { positionIn, type Reached } from './places.ts';
 import type { Reader } from './reader.ts';
+import { partitionAt } from './topology.ts';
+
+/** A part of the stream that is read in its order: one partition, or all. */
+export interface LanePlan {
+  readonly partitions: readonly number[];
+  /** Sequence to begin at. */
+  readonly from: number;
+}
 
 export interface SubscriptionOptions {
-  /** A reader that begins at the sequence. */
-  readonly open: (from: number) => Promise<Reader>;
-  readonly reader: Reader;
-  /** Of the positions that it gives. */
-  readonly stream: string;
-  readonly sumsSubject: string;
+  readonly lanes: readonly LanePlan[];
+  readonly open: (lane: LanePlan) => Promise<Reader>;
+  /** What the store has already. */
+  readonly reached: Reached;
+  /** Name of the stream in positions. */
+  readonly name: string;
+  readonly moved: AbortSignal | null;
   readonly clock: Clock;
   readonly onClose: () => void;
 }
 
-/** The stream in its order. Nothing is acked to the server: where to begin again is what the store has written. */
+interface Lane {
+  readonly plan: LanePlan;
+  reader: Reader;
+  /** Sequence to begin at again. */
+  rewind: number | null;
+}
+
+/** One loader's share of the stream. Nothing is acked to the server: where to begin again is what the store has written. */
 export class NatsSubscription implements Subscription {
+  readonly moved?: AbortSignal;
   readonly #options: SubscriptionOptions;
-  #reader: Reader | null;
+  readonly #lanes: readonly Lane[];
   /** Read, and more than the last call asked for. */
   #carried: JsMsg | null = null;
+  /** Lane to look at first, so that none waits for another. */
+  #first = 0;
   #notBefore = 0;
-  /** Sequence to begin at again. */
-  #rewind: number | null = null;
   #closed = false;
 
-  constructor(options: SubscriptionOptions) {
+  private constructor(options: SubscriptionOptions, lanes: readonly Lane[]) {
     this.#options = options;
-    this.#reader = options.reader;
+    this.#lanes = lanes;
+    if (options.moved) this.moved = options.moved;
+  }
+
+  /** @throws AzudError as `Reader.open` */
+  static async open(options: SubscriptionOptions): Promise<NatsSubscription> {
+    const lanes = await Promise.all(
+      options.lanes.map(async (plan) => ({ plan, reader: await options.open(plan), rewind: null })),
+    );
+    return new NatsSubscription(options, lanes);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
@@ -43,7 +70,8 @@ export class NatsSubscription implements Subscription {
         await clock.sleep(wait, signal);
         continue;
       }
-      const deliveries = await this.#take(await this.#current(), options);
+      await this.#rewind();
+      const deliveries = await this.#take(options);
       if (deliveries.length > 0) return deliveries;
     }
     return [];
@@ -53,10 +81,13 @@ export class NatsSubscription implements Subscription {
     // The store's progress is the ack.
   }
 
-  /** Order is kept: what came after the first nacked delivery comes again too. */
+  /** Order is kept: what came after the first nacked delivery of a lane comes again too. */
   async nack(deliveries: readonly Delivery[], delayMs: number): Promise<void> {
     for (const { position } of deliveries) {
-      if (position) this.#rewind = Math.min(this.#rewind ?? position.offset, position.offset);
+      const lane = this.#lanes.find(({ plan }) =>
+        plan.partitions.some((each) => positionIn(this.#options.name, each, 0).stream === position?.stream),
+      );
+      if (lane && position) lane.rewind = Math.min(lane.rewind ?? position.offset, position.offset);
     }
     this.#notBefore = this.#options.clock.monotonic() + delayMs;
   }
@@ -64,28 +95,25 @@ export class NatsSubscription implements Subscription {
   async close(): Promise<void> {
     this.#closed = true;
     this.#options.onClose();
-    await this.#reader?.close();
-    this.#reader = null;
+    await Promise.all(this.#lanes.map(({ reader }) => reader.close()));
   }
 
-  async #current(): Promise<Reader> {
-    if (this.#rewind !== null) {
-      const from = this.#rewind;
-      await this.#reader?.close();
-      this.#reader = await this.#options.open(from);
-      this.#rewind = null;
-      this.#carried = null;
+  async #rewind(): Promise<void> {
+    for (const lane of this.#lanes) {
+      if (lane.rewind === null) continue;
+      await lane.reader.close();
+      lane.reader = await this.#options.open({ ...lane.plan, from: lane.rewind });
+      lane.rewind = null;
+      if (this.#carried && lane.plan.partitions.includes(partitionAt(this.#carried.subject))) this.#carried = null;
     }
-    if (!this.#reader) throw notConnected('the subscription');
-    return this.#reader;
   }
 
   /** The first message that comes, and what has arrived with it. */
-  async #take(reader: Reader, { messagesMax, bytesMax, signal }: ReceiveOptions): Promise<Delivery[]> {
+  async #take({ messagesMax, bytesMax, signal }: ReceiveOptions): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     let bytes = 0;
-    while (deliveries.length < messagesMax && (deliveries.length === 0 || this.#carried || reader.waiting > 0)) {
-      const message = this.#carried ?? (await reader.next(signal));
+    while (deliveries.length < messagesMax) {
+      const message = this.#carried ?? this.#arrival() ?? (deliveries.length === 0 ? await this.#next(signal) : null);
       if (message === null) break;
       this.#carried = null;
       const delivery = this.#deliveryOf(message);
@@ -100,11 +128,38 @@ export class NatsSubscription implements Subscription {
     return deliveries;
   }
 
-  /** Null for the sums that a release leaves behind. */
+  /** From the lanes in turn, where one has something. */
+  #arrival(): JsMsg | null {
+    for (let n = 0; n < this.#lanes.length; n += 1) {
+      const at = (this.#first + n) % this.#lanes.length;
+      const message = this.#lanes[at]?.reader.take();
+      if (!message) continue;
+      this.#first = at + 1;
+      return message;
+    }
+    return null;
+  }
+
+  async #next(signal: AbortSignal): Promise<JsMsg | null> {
+    while (!signal.aborted) {
+      const message = this.#arrival();
+      if (message) return message;
+      const one = new AbortController();
+      const either = AbortSignal.any([signal, one.signal]);
+      await Promise.race(this.#lanes.map(({ reader }) => reader.arrived(either)));
+      one.abort();
+    }
+    return null;
+  }
+
+  /** Null for what the store has already: where one lane is all partitions, it begins with the one that is furthest behind. */
   #deliveryOf(arrival: JsMsg): Delivery | null {
-    if (arrival.subject === this.#options.sumsSubject) return null;
+    const { name, reached } = this.#options;
     const message = messageOf(arrival);
-    if (!message) throw foreign(`stream ${this.#options.stream}`, arrival.seq);
-    return { message, position: { stream: this.#options.stream, offset: arrival.seq } };
+    const partition = partitionAt(arrival.subject);
+    const before = reached[partition];
+    if (!message || before === undefined) throw foreign(`stream ${name}`, arrival.seq);
+    if (arrival.seq <= before) return null;
+    return { message, position: positionIn(name, partition, arrival.seq) };
   }
 }

@@ -2,11 +2,14 @@ import { headers } from '@nats-io/transport-node';
 import type { Link } from './connection.ts';
 import type { Arrival } from './envelope.ts';
 import { classified } from './errors.ts';
+import { NOTHING, type Reached } from './places.ts';
 import { sumsSubject, type Topology } from './topology.ts';
 
 /** What was accepted up to a sequence, kept in the stream itself when the messages go. */
 export interface Sums {
   readonly upTo: number;
+  /** The last message of each partition up to there: a store that has not come so far has lost what lay between. */
+  readonly last: Reached;
   /** Events by dataset. */
   readonly accepted: Readonly<Record<string, number>>;
   /** Of the message that these sums follow, or were read from; 0 for none. */
@@ -24,9 +27,9 @@ export function upToOf({ headers: found }: Arrival): number {
 export async function storedSums({ manager }: Link, topology: Topology): Promise<Sums> {
   try {
     const stored = await manager.streams.getMessage(topology.stream, { last_by_subj: sumsSubject(topology) });
-    if (!stored) return { upTo: 0, accepted: {}, sequence: 0 };
-    const { upTo, accepted } = JSON.parse(new TextDecoder().decode(stored.data)) as Omit<Sums, 'sequence'>;
-    return { upTo, accepted, sequence: stored.seq };
+    if (!stored) return { upTo: 0, last: NOTHING, accepted: {}, sequence: 0 };
+    const { upTo, last, accepted } = JSON.parse(new TextDecoder().decode(stored.data)) as Omit<Sums, 'sequence'>;
+    return { upTo, last, accepted, sequence: stored.seq };
   } catch (error) {
     throw classified(error, `stream ${topology.stream}`);
   }
@@ -34,10 +37,10 @@ export async function storedSums({ manager }: Link, topology: Topology): Promise
 
 /** Leaves sums in the stream, on the condition that nobody has left others since those that they follow. */
 export async function leaveSums({ stream }: Link, topology: Topology, sums: Sums): Promise<void> {
-  const { upTo, accepted, sequence } = sums;
+  const { upTo, last, accepted, sequence } = sums;
   const made = headers();
   made.set(UP_TO, String(upTo));
-  await stream.publish(sumsSubject(topology), JSON.stringify({ upTo, accepted }), {
+  await stream.publish(sumsSubject(topology), JSON.stringify({ upTo, last, accepted }), {
     headers: made,
     expect: { streamName: topology.stream, lastSubjectSequence: sequence },
   });

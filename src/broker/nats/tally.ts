@@ -1,9 +1,10 @@
 import type { Link } from './connection.ts';
 import { type Arrival, type Envelope, envelopeOf } from './envelope.ts';
 import { behind, classified, foreign } from './errors.ts';
+import { ALL, type Reached } from './places.ts';
 import { Reader } from './reader.ts';
 import { type Sums, storedSums, upToOf } from './sums.ts';
-import { sumsSubject, type Topology } from './topology.ts';
+import { partitionAt, sumsSubject, type Topology } from './topology.ts';
 
 /** Of the messages after some sequence. */
 export interface Waiting {
@@ -25,7 +26,8 @@ export class Tally {
   readonly #sums: string;
   readonly #where: string;
   readonly #closing = new AbortController();
-  readonly #rows: Row[] = [];
+  /** By partition, in the order of their sequences. */
+  readonly #rows: readonly Row[][] = ALL.map(() => []);
   readonly #accepted = new Map<string, number>();
   readonly #waiters = new Set<Waiter>();
   readonly #names = new Map<string, string>();
@@ -62,14 +64,9 @@ export class Tally {
     return new Map(this.#accepted);
   }
 
-  /** Sequence of the last message of ours; 0 when there is none. */
-  get end(): number {
-    return this.#rows.at(-1)?.sequence ?? this.#released.upTo;
-  }
-
-  /** Everything up to this sequence is released. */
-  get released(): number {
-    return this.#released.upTo;
+  /** The last message of each partition. */
+  get end(): Reached {
+    return this.#rows.map((rows, partition) => rows.at(-1)?.sequence ?? this.#released.last[partition] ?? 0);
   }
 
   /** Resolves when everything up to the sequence is counted. @throws AzudError `not-connected`, `unavailable`, `log-damaged` */
@@ -87,31 +84,46 @@ export class Tally {
     throw this.#failure === null ? behind(this.#where, sequence) : classified(this.#failure, this.#where);
   }
 
-  after(sequence: number): Waiting {
-    const from = this.#indexAfter(sequence);
+  after(reached: Reached): Waiting {
     const queued = new Map<string, number>();
-    let bytes = 0;
-    for (let at = from; at < this.#rows.length; at += 1) {
-      const row = this.#rows[at] as Row;
-      bytes += row.bytes;
-      queued.set(row.dataset, (queued.get(row.dataset) ?? 0) + row.events);
+    let [messages, bytes, oldestTime] = [0, 0, Number.POSITIVE_INFINITY];
+    for (const [partition, rows] of this.#rows.entries()) {
+      const from = indexAfter(rows, reached[partition] ?? 0);
+      messages += rows.length - from;
+      for (let at = from; at < rows.length; at += 1) {
+        const row = rows[at] as Row;
+        bytes += row.bytes;
+        oldestTime = Math.min(oldestTime, row.time);
+        queued.set(row.dataset, (queued.get(row.dataset) ?? 0) + row.events);
+      }
     }
-    return { messages: this.#rows.length - from, bytes, oldestTime: this.#rows[from]?.time ?? null, queued };
+    return { messages, bytes, oldestTime: messages === 0 ? null : oldestTime, queued };
   }
 
-  /** What was accepted up to a sequence. */
-  sumsUpTo(sequence: number): Sums {
+  /**
+   * What was accepted up to the first message that a store of this progress has not; null where that is released already.
+   */
+  sumsUpTo(reached: Reached): Sums | null {
+    const waiting = this.#rows.map((rows, at) => rows[indexAfter(rows, reached[at] ?? 0)]?.sequence);
+    const first = Math.min(...waiting.map((sequence) => sequence ?? Number.POSITIVE_INFINITY));
+    const last = this.#rows.map((rows, at) => {
+      const before = rows[indexAfter(rows, first - 1) - 1];
+      return before?.sequence ?? this.#released.last[at] ?? 0;
+    });
+    const upTo = Math.max(...last);
+    if (upTo <= this.#released.upTo) return null;
     const accepted = new Map(this.#accepted);
-    for (const [dataset, events] of this.after(sequence).queued) {
+    for (const [dataset, events] of this.after(last).queued) {
       accepted.set(dataset, (accepted.get(dataset) ?? 0) - events);
     }
-    return { upTo: sequence, accepted: Object.fromEntries(accepted), sequence: this.#released.sequence };
+    return { upTo, last, accepted: Object.fromEntries(accepted), sequence: this.#released.sequence };
   }
 
   /** Sequences of the messages that may be of the transaction. */
   candidates(transactionId: string): number[] {
     const key = keyOf(transactionId);
-    return this.#rows.filter((row) => row.key === key).map(({ sequence }) => sequence);
+    const found = this.#rows.flatMap((rows) => rows.filter((row) => row.key === key));
+    return found.map(({ sequence }) => sequence).sort((a, b) => a - b);
   }
 
   async close(): Promise<void> {
@@ -137,7 +149,9 @@ export class Tally {
     }
     const envelope = envelopeOf(arrival);
     if (!envelope) throw foreign(this.#where, sequence);
-    this.#rows.push(this.#rowOf(sequence, envelope));
+    const rows = this.#rows[partitionAt(arrival.subject)];
+    if (!rows) throw foreign(this.#where, sequence);
+    rows.push(this.#rowOf(sequence, envelope));
     this.#accepted.set(envelope.dataset, (this.#accepted.get(envelope.dataset) ?? 0) + envelope.events);
   }
 
@@ -149,18 +163,11 @@ export class Tally {
   }
 
   #drop(upTo: number, sequence: number): void {
-    this.#released = { ...this.#released, upTo: Math.max(upTo, this.#released.upTo), sequence };
-    this.#rows.splice(0, this.#indexAfter(upTo));
-  }
-
-  #indexAfter(sequence: number): number {
-    let [low, high] = [0, this.#rows.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#rows[middle] as Row).sequence <= sequence) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const last = this.#rows.map((rows, partition) => {
+      const gone = rows.splice(0, indexAfter(rows, upTo));
+      return gone.at(-1)?.sequence ?? this.#released.last[partition] ?? 0;
+    });
+    this.#released = { ...this.#released, upTo: Math.max(upTo, this.#released.upTo), last, sequence };
   }
 
   #fail(error: unknown): void {
@@ -173,6 +180,17 @@ export class Tally {
       if (this.#failure !== null || this.#seen >= sequence) resolve();
     }
   }
+}
+
+/** Index of the first row after the sequence. */
+function indexAfter(rows: readonly Row[], sequence: number): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows[middle] as Row).sequence <= sequence) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 interface Waiter {

@@ -7,9 +7,12 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { messageOf } from '../../error/azud-error.ts';
+import type { Message } from '../../event/batch.ts';
+import { uuidDerived } from '../../event/ids.ts';
 import type { TopologyPart } from '../driver.ts';
 import { topicMissing } from '../errors.ts';
 import { classified, isClusterTooSmall, isStreamMissing, tooFewServers, unsafe } from './errors.ts';
+import { partitionOf } from './places.ts';
 
 /** What Azud needs on the server: one stream. */
 export interface Topology {
@@ -20,18 +23,29 @@ export interface Topology {
   readonly duplicate_window: number;
 }
 
-/** Events lie below it, one subject a dataset; names of datasets begin with a letter, so the sums collide with none. */
-export function subjectOf({ stream }: Topology, dataset: string): string {
-  return `azud.${stream}.${dataset}`;
+/** Where a batch lies: by its partition, then its dataset. */
+export function subjectOf(topology: Topology, { transactionId, dataset }: Message): string {
+  return `azud.${topology.stream}.${partitionOf(transactionId)}.${dataset}`;
 }
 
-export function eventSubjects(topology: Topology): string {
-  return subjectOf(topology, '*');
+/** Of the subject of a batch. */
+export function partitionAt(subject: string): number {
+  return Number(subject.split('.').at(-2));
 }
 
-/** Holds what was accepted in the part that is gone. Two tokens deeper than events, so that `*` leaves it out. */
-export function sumsSubject(topology: Topology): string {
-  return `azud.${topology.stream}._.released`;
+/** The batches of one partition, or of all. */
+export function eventSubjects({ stream }: Topology, partition: number | '*' = '*'): string {
+  return `azud.${stream}.${partition}.*`;
+}
+
+/** Holds what was accepted in the part that is gone. A token deeper than batches, so that their `*` leaves it out. */
+export function sumsSubject({ stream }: Topology): string {
+  return `azud.${stream}._.sums.released`;
+}
+
+/** Outside of the stream's subjects: nothing of it is kept. */
+export function loadersSubject({ stream }: Topology, group: string): string {
+  return `azud-loaders.${stream}.${uuidDerived('group', group)}`;
 }
 
 /** The stream as it is, null when there is none. @throws AzudError `not-connected`, `access-denied` */

@@ -76,6 +76,7 @@ describe('on a server of its own, behind a proxy', () => {
       await driver.close();
       return open();
     },
+    another: open,
     faults: {
       crash: () => server.crash(queue),
       cut: () => proxy.cut(),

@@ -190,6 +190,14 @@ export class PostgresStoreDriver implements StoreDriver {
     }
   }
 
+  keep(name: string, value: Buffer): Promise<Buffer> {
+    return this.#reading(`${name} cannot be kept`, async (client) => {
+      await client.query(SQL.KEEP, [name, value]);
+      const { rows } = await client.query<{ value: Buffer }>(SQL.KEPT, [name]);
+      return rows[0]?.value ?? value;
+    });
+  }
+
   async close(): Promise<void> {
     await this.#turn;
     await this.#probes;

@@ -162,3 +162,15 @@ test('what PostgreSQL itself refuses in the middle of a COPY is named by its col
     await assert.rejects(driver.probe(odd, other), { ...bad, path: '/a, "b"' });
   });
 });
+
+test('processes that share it agree on what is kept', async () => {
+  await withStore({ datasets }, async (first, schema) => {
+    const second = await openDriver({ schema, datasets });
+    const given = [Buffer.from([0, 1, 255]), Buffer.from('other')];
+    const kept = await Promise.all([first, second].map((driver, at) => driver.keep('key', given[at] as Buffer)));
+    assert.deepEqual(kept[0], kept[1]);
+    assert.deepEqual(await second.keep('key', Buffer.from('third')), kept[0]);
+    assert.deepEqual(await first.keep('another', Buffer.from('x')), Buffer.from('x'));
+    await second.close();
+  });
+});

@@ -10,6 +10,7 @@ const narrow = <T extends object>(column: T) => ({ ...column, integerBits: 64 as
 export const OWN_TABLES: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS "_shapes" (dataset text PRIMARY KEY, shape text NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS "_progress" (stream text PRIMARY KEY, position bigint NOT NULL)`,
+  `CREATE TABLE IF NOT EXISTS "_kept" (name text PRIMARY KEY, value bytea NOT NULL)`,
   // One row a dataset and slot: loaders side by side add to different rows.
   `CREATE TABLE IF NOT EXISTS "_ledger" (dataset text, slot integer, accepted bigint, stored bigint, duplicate bigint,
     dead bigint, last_received_ms bigint, PRIMARY KEY (dataset, slot))`,
@@ -34,6 +35,10 @@ export const OWN_TABLES: readonly string[] = [
 
 /** Lists travel as one text with an item a line; ids and numbers have no line ends in them. */
 const lines = (index: number, type = 'text') => `string_to_array($${index}, E'\\n')::${type}[]`;
+
+/** Not ON CONFLICT DO UPDATE: processes that only read what is kept write nothing. */
+export const KEEP = 'INSERT INTO "_kept" VALUES ($1, $2) ON CONFLICT DO NOTHING';
+export const KEPT = 'SELECT value FROM "_kept" WHERE name = $1';
 
 export const PROGRESS = 'SELECT stream, position FROM "_progress" WHERE position > 0 ORDER BY stream';
 export const ADD_STREAMS = `INSERT INTO "_progress" SELECT stream, 0 FROM unnest($1::text[]) AS s(stream)
