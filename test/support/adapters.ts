@@ -53,6 +53,7 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'nats-system', folder: 'test/e2e/nats/', ...NATS },
   { name: 'rabbitmq', folder: 'src/broker/rabbitmq/', ...RABBITMQ },
   { name: 'rabbitmq-system', folder: 'test/e2e/rabbitmq/', ...RABBITMQ },
+  { name: 'rabbitmq-scale', folder: 'test/scale/rabbitmq/', ...both(RABBITMQ, POSTGRES) },
   { name: 'snssqs', folder: 'src/broker/snssqs/', ...SNSSQS },
   { name: 'snssqs-system', folder: 'test/e2e/snssqs/', ...SNSSQS },
   {
@@ -63,6 +64,15 @@ export const ADAPTERS: readonly Adapter[] = [
     elsewhere: 'test/fault/full-disk.test.ts',
   },
 ];
+
+type Needs = Pick<Adapter, 'missing' | 'remedy'>;
+
+function both(one: Needs, other: Needs): Needs {
+  return {
+    missing: async () => (await one.missing()) ?? other.missing(),
+    remedy: `${one.remedy}; ${other.remedy}`,
+  };
+}
 
 async function missingPackage(name: string): Promise<string | null> {
   try {
