@@ -1,38 +1,17 @@
 /** The manual runs: every shell snippet with a curl in README.md and docs/guide/ is tried against the demo's system. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
+import { runSnippet, snippetsOf } from './support/snippets.ts';
 import { type System, startSystem } from './support/system.ts';
 import { ROOT } from './support/tidy/source.ts';
 
-const run = promisify(execFile);
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-const DEMO = 'http://127.0.0.1:8080';
-/** In a snippet, an answer that is no 2xx is a mistake of the manual. */
-const STRICT_CURL = 'set -euo pipefail\ncurl() { command curl -sS --fail-with-body --max-time 30 "$@"; }\n';
-
-interface Snippet {
-  readonly page: string;
-  readonly line: number;
-  readonly text: string;
-}
 
 const snippets = globSync(['README.md', 'docs/guide/*.md'], { cwd: ROOT })
   .sort((a, b) => Number(b === 'README.md') - Number(a === 'README.md') || a.localeCompare(b))
-  .flatMap(snippetsOf)
-  .filter(({ text }) => text.includes('curl '));
-
-function snippetsOf(page: string): Snippet[] {
-  const text = read(page);
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map((match) => ({
-    page,
-    line: text.slice(0, match.index).split('\n').length + 1,
-    text: match[1] ?? '',
-  }));
-}
+  .flatMap(snippetsOf);
 
 describe('the manual', () => {
   let system: System;
@@ -48,10 +27,9 @@ describe('the manual', () => {
     assert.ok(snippets.length >= 10, `only ${snippets.length} found`);
   });
 
-  for (const { page, line, text } of snippets) {
-    test(`is right at ${page}:${line}`, async () => {
-      const { stdout } = await run('bash', ['-c', STRICT_CURL + text.replaceAll(DEMO, system.url)]);
-      assert.notEqual(stdout, '');
+  for (const snippet of snippets) {
+    test(`is right at ${snippet.page}:${snippet.line}`, async () => {
+      assert.notEqual(await runSnippet(snippet, system.url), '');
     });
   }
 });

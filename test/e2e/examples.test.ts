@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { type System, startSystem } from '../support/system.ts';
-
-const EXAMPLES = resolve(import.meta.dirname, '../../examples');
-
-/** An example as it is, on a free port and on data of its own. */
-function startExample(name: string): Promise<System> {
-  const folder = join(EXAMPLES, name);
-  const files = readdirSync(folder).filter((file) => /\.(json|ndjson)$/.test(file));
-  return startSystem({
-    config: readFileSync(join(folder, 'azud.yaml'), 'utf8'),
-    files: Object.fromEntries(files.map((file) => [file, readFileSync(join(folder, file), 'utf8')])),
-  });
-}
+import { EXAMPLES, startExample } from '../support/examples.ts';
+import type { System } from '../support/system.ts';
 
 describe('the clients example, by configuration alone', () => {
   let system: System;

@@ -56,6 +56,7 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'rabbitmq-scale', folder: 'test/scale/rabbitmq/', ...both(RABBITMQ, POSTGRES) },
   { name: 'snssqs', folder: 'src/broker/snssqs/', ...SNSSQS },
   { name: 'snssqs-system', folder: 'test/e2e/snssqs/', ...SNSSQS },
+  { name: 'snssqs-postgres', folder: 'test/e2e/snssqs-postgres/', ...POSTGRES },
   {
     name: 'mount',
     folder: 'test/fault/mount/',

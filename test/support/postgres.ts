@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { eventually } from './eventually.ts';
@@ -31,6 +32,14 @@ export async function asSuperuser(text: string, url = POSTGRES_URL): Promise<Rec
 
 export async function dropSchema(schema: string, url = POSTGRES_URL): Promise<void> {
   await asSuperuser(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`, url);
+}
+
+/** A database on the shared server, which goes when the tests of the file have ended; its address. */
+export async function freshDatabase(): Promise<string> {
+  const name = freshSchema();
+  await asSuperuser(`CREATE DATABASE "${name}"`);
+  after(() => asSuperuser(`DROP DATABASE "${name}" WITH (FORCE)`));
+  return Object.assign(new URL(POSTGRES_URL), { pathname: `/${name}` }).href;
 }
 
 const run = promisify(execFile);
