@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ScriptedAws, type SentCommand, type SentEntry } from '../../../test/support/aws.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import type { PublishResult } from '../driver.ts';
+import { envelopeOf } from './envelope.ts';
 import { Outbox, type Target } from './outbox.ts';
 
 const TARGET: Target = {
@@ -120,9 +121,9 @@ test('a topic is published to, and a FIFO one is told group and id', async () =>
         entry?.MessageDeduplicationId,
       ]),
     [
-      [message.payload.toString('base64'), undefined, undefined],
-      [message.payload.toString('base64'), message.id, message.id],
-      [message.payload.toString('base64'), 'orders', message.id],
+      [envelopeOf(message).body, undefined, undefined],
+      [envelopeOf(message).body, message.id, message.id],
+      [envelopeOf(message).body, 'orders', message.id],
     ],
   );
 });
