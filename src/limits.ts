@@ -132,6 +132,12 @@ export const KEEPER_LIMITS = Object.freeze({
   snapshotIntervalMs: 24 * 3_600_000,
 });
 
+/** The store's recovery from damage. */
+export const RECOVERY_LIMITS = Object.freeze({
+  /** Sets of damaged files kept for people to look at, the newest: each is as large as the database. */
+  damagedSetsMax: 3,
+});
+
 /** What one read may cost. */
 export const QUERY_LIMITS = Object.freeze({
   rowsDefault: 100,

@@ -40,6 +40,8 @@ export interface Findings {
   readonly twice: number;
   /** Whatever else is wrong, in words. */
   readonly faults: readonly string[];
+  /** What the next cycle finds. */
+  readonly after: Before;
 }
 
 /** What the cycles before have left in the store. */
@@ -77,7 +79,8 @@ export async function audit(
   }
   faults.push(...letterFaults(witness, before.dead, sums));
   faults.push(...(await doubleLetters(system, witness)));
-  return { ...tally, faults };
+  const after = { stored: Number(stored), dead: sums.reduce((sum, { dead }) => sum + dead, 0) };
+  return { ...tally, faults, after };
 }
 
 type Tally = { -readonly [Name in 'acknowledged' | 'unanswered' | 'stored' | 'lost' | 'twice']: number };
@@ -90,7 +93,7 @@ function count(tally: Tally, claim: Claim, found: number): void {
   tally.stored += found;
 }
 
-export interface Sum {
+interface Sum {
   readonly dataset: string;
   readonly accepted: number;
   readonly dead: number;
@@ -99,7 +102,7 @@ export interface Sum {
 }
 
 /** The conservation report once nothing is in flight. @throws AssertionError when it is not balanced, or does not settle */
-export async function settled(system: System): Promise<readonly Sum[]> {
+async function settled(system: System): Promise<readonly Sum[]> {
   return eventually(
     async () => {
       const answer = await system.get('/v1/conservation');

@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import { pause } from '../support/moments.ts';
 import { seeded } from '../support/simulated-disk.ts';
-import { audit, type Before, type Findings, settled } from './audit.ts';
+import { audit, type Before, type Findings } from './audit.ts';
 import { type Fault, TERMINATE } from './faults.ts';
 import { Traffic } from './traffic.ts';
 import { WORLDS, type World, type WorldName } from './worlds.ts';
@@ -52,8 +52,7 @@ export async function runChaos(plan: ChaosPlan): Promise<readonly CycleReport[]>
       const drawn = deaths >= DEATHS_MAX ? TERMINATE : deck.draw();
       deaths = drawn.fresh ? 0 : deaths + (drawn.deaths ?? 0);
       const report = await runCycle({ world, plan, random, before }, drawn, cycle);
-      const sums = await settled(world.system);
-      before = { stored: before.stored + report.stored, dead: sums.reduce((sum, { dead }) => sum + dead, 0) };
+      before = report.after;
       reports.push(report);
       plan.onCycle?.(report);
     }

@@ -2,28 +2,45 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { RECOVERY_LIMITS } from '../../limits.ts';
 import { FLIGHTS, read } from '../conformance/fixtures.ts';
 import { inFolder, largeUnitAt, offsetOf, openStore, unitAt } from './fixtures.ts';
 import { filesOf, type StoreFiles } from './recovery.ts';
+
+interface CrashedFiles extends StoreFiles {
+  /** The log as it was at offset 15. */
+  readonly olderWal: string;
+  /** The file with offset 20 folded in. */
+  readonly youngerMain: string;
+}
 
 /**
  * The state after a crash: offset 10 in the file and the snapshot, 20 in the log. Copied away while the store is open,
  * because closing would fold the write-ahead log in.
  */
-async function crashed(dataDir: string, { snapshot = true } = {}): Promise<StoreFiles> {
+async function crashed(dataDir: string, { snapshot = true } = {}): Promise<CrashedFiles> {
   const live = join(dataDir, 'live');
   const { driver } = await openStore(live);
   const from = filesOf(join(live, 'duckdb/azud.duckdb'));
-  for (let offset = 1; offset <= 10; offset += 1) await driver.write({ batches: [unitAt(offset)] });
-  await driver.snapshot();
-  for (let offset = 11; offset <= 20; offset += 1) await driver.write({ batches: [unitAt(offset)] });
   const to = filesOf(join(dataDir, 'duckdb/azud.duckdb'));
+  const [olderWal, youngerMain] = [join(dataDir, 'older.wal'), join(dataDir, 'younger.duckdb')];
   await mkdir(join(dataDir, 'duckdb'));
+  const write = async (first: number, last: number) => {
+    for (let offset = first; offset <= last; offset += 1) await driver.write({ batches: [unitAt(offset)] });
+  };
+  await write(1, 10);
+  await driver.snapshot();
+  await write(11, 15);
+  await copyFile(from.wal, olderWal);
+  await write(16, 20);
   await copyFile(from.main, to.main);
   await copyFile(from.wal, to.wal);
   if (snapshot) await copyFile(from.snapshot, to.snapshot);
+  await driver.snapshot();
+  await copyFile(from.main, youngerMain);
   await driver.close();
-  return to;
+  return { ...to, olderWal, youngerMain };
 }
 
 async function overwrite(
@@ -46,9 +63,22 @@ const flipped = (before: Buffer) => {
 };
 const sizeOf = async (path: string) => (await stat(path)).size;
 
+/** The blocks that hold the values of a column of flights. */
+async function blocksOf(main: string, column: string): Promise<number[]> {
+  const instance = await DuckDBInstance.create(main, { access_mode: 'READ_ONLY' });
+  const connection = await instance.connect();
+  const result = await connection.runAndReadAll(
+    `SELECT DISTINCT block_id FROM pragma_storage_info('flights') WHERE persistent AND column_name = '${column}'
+       AND segment_type = 'VARCHAR' AND block_id >= 0`,
+  );
+  connection.closeSync();
+  instance.closeSync();
+  return result.getRows().map(([id]) => Number(id));
+}
+
 interface Damage {
   readonly name: string;
-  readonly damage: (files: StoreFiles) => Promise<void>;
+  readonly damage: (files: CrashedFiles) => Promise<void>;
   readonly snapshot?: boolean;
   /** Offsets that the store may say afterwards: anything consistent that is not younger than the damage allows. */
   readonly from: number;
@@ -77,7 +107,6 @@ const DAMAGES: readonly Damage[] = [
     damage: async ({ wal }) => overwrite(wal, { position: Math.floor((await sizeOf(wal)) / 2) }, flipped),
     from: 10,
     to: 19,
-    steps: /cutting the write-ahead log|setting the write-ahead log aside/,
   },
   {
     name: 'a write-ahead log of noise',
@@ -124,6 +153,30 @@ const DAMAGES: readonly Damage[] = [
     from: 10,
     to: 20,
   },
+  {
+    name: 'an older write-ahead log from a backup, beside a younger file',
+    damage: async ({ main, wal, olderWal, youngerMain }) => {
+      await copyFile(youngerMain, main);
+      await copyFile(olderWal, wal);
+    },
+    from: 10,
+    to: 20,
+  },
+  {
+    name: 'both files from an older backup',
+    damage: async ({ wal, olderWal }) => copyFile(olderWal, wal),
+    from: 15,
+    to: 15,
+  },
+  {
+    name: 'a database file with a zeroed tail',
+    damage: async ({ main }) => {
+      const size = await sizeOf(main);
+      await overwrite(main, { position: size - 65_536, length: 65_536 }, zeroed);
+    },
+    from: 10,
+    to: 20,
+  },
 ];
 
 for (const { name, damage, snapshot = true, from, to, steps: expected } of DAMAGES) {
@@ -155,8 +208,8 @@ test('a damaged block met while reading is told, and the next start restores the
     await first.driver.write({ batches: [largeUnitAt(1)] });
     await first.driver.snapshot();
     await first.driver.close();
-    // Blocks in the middle hold rows; what opening reads lies at the ends.
-    for (let at = 3; at < 6; at += 1)
+    // Blocks of rows are read by queries only, not by opening.
+    for (const at of await blocksOf(files.main, 'flight_id'))
       await overwrite(files.main, { position: 12_288 + at * 262_144 + 100_000 }, flipped);
     const second = await openStore(dataDir);
     assert.deepEqual(second.steps, []);
@@ -167,6 +220,26 @@ test('a damaged block met while reading is told, and the next start restores the
     assert.match(third.steps.join(), /snapshot/);
     assert.equal((await read(third.driver, FLIGHTS, { limit: 100_000 })).length, 40_000);
     await third.driver.close();
+  });
+});
+
+test('of the damaged files the newest sets are kept, whatever the clock says', async () => {
+  await inFolder(async (dataDir) => {
+    const files = await crashed(dataDir);
+    const folder = join(dataDir, 'duckdb');
+    const sets = async () => (await readdir(folder)).filter((name) => name.startsWith('damaged-')).sort();
+    const old = ['2019', '2020', '2021', '2999'].map((year) => `damaged-${year}-01-01T00-00-00.000Z`);
+    for (const name of old) await mkdir(join(folder, name));
+    await rm(files.main);
+    await (await openStore(dataDir)).driver.close();
+    const kept = await sets();
+    assert.equal(kept.length, RECOVERY_LIMITS.damagedSetsMax);
+    assert.deepEqual(
+      kept.filter((name) => old.includes(name)),
+      old.slice(-2),
+    );
+    const [own = ''] = kept.filter((name) => !old.includes(name));
+    assert.deepEqual(await readdir(join(folder, own)), ['azud.duckdb.wal']);
   });
 });
 

@@ -1,9 +1,10 @@
 import { constants, existsSync, writeFileSync } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { RECOVERY_LIMITS } from '../../limits.ts';
 import { classify } from './errors.ts';
 import { type DuckdbSettings, openInstance, Session } from './session.ts';
 import { readHead } from './unit-writer.ts';
@@ -110,28 +111,37 @@ async function tryOpen(
 const BLOCK_BYTES = 262_144;
 const HEADER_BYTES = 12_288;
 
-/**
- * A file cut short opens well and fails at the first block that is gone. So the last block that any table uses must lie
- * within the file. (The header's own count of blocks says less: free blocks at the end are cut off and still counted.)
- */
+/** A file cut short opens well and fails at the first block that is gone: so every block must lie within the file. */
 async function firstFault(instance: DuckDBInstance, files: StoreFiles): Promise<string | null> {
   const session = await Session.open(instance);
   try {
     const tables = (await session.run('SELECT table_name FROM duckdb_tables()')).map(([name]) => String(name));
-    let blocks = 0;
-    for (const table of tables) {
-      const [row] = await session.run('SELECT max(block_id) + 1 FROM pragma_storage_info($1) WHERE persistent', [
-        table,
-      ]);
-      blocks = Math.max(blocks, Number(row?.[0] ?? 0));
-    }
     if (tables.includes('_head')) await readHead(session);
-    const expected = blocks === 0 ? 0 : HEADER_BYTES + blocks * BLOCK_BYTES;
-    const actual = (await stat(files.main)).size;
-    return actual < expected ? `the database file has ${actual} of ${expected} bytes` : null;
+    const [counted] = await session.run('SELECT total_blocks FROM pragma_database_size()');
+    const { size } = await stat(files.main);
+    if (size >= bytesOf(Number(counted?.[0] ?? 0))) return null;
+    const expected = bytesOf(await blocksUsed(session, tables));
+    return size < expected ? `the database file has ${size} of ${expected} bytes` : null;
   } finally {
     session.close();
   }
+}
+
+function bytesOf(blocks: number): number {
+  return blocks === 0 ? 0 : HEADER_BYTES + blocks * BLOCK_BYTES;
+}
+
+/**
+ * Up to the last that any table uses: free blocks at the end are cut off, and the header counts them still. This reads
+ * blocks of text, so it is asked only where the header's count says too much.
+ */
+async function blocksUsed(session: Session, tables: readonly string[]): Promise<number> {
+  let blocks = 0;
+  for (const table of tables) {
+    const [row] = await session.run('SELECT max(block_id) + 1 FROM pragma_storage_info($1) WHERE persistent', [table]);
+    blocks = Math.max(blocks, Number(row?.[0] ?? 0));
+  }
+  return blocks;
 }
 
 async function cutWal({ wal }: StoreFiles, error: string): Promise<boolean> {
@@ -161,13 +171,31 @@ async function removeAll(files: StoreFiles): Promise<boolean> {
   return true;
 }
 
+/** Copies what is damaged, for people to look at. Without room for that the recovery goes on all the same. */
 async function setAside(files: StoreFiles, { clock, onStep }: RecoveryOptions): Promise<void> {
   const folder = files.damaged(clock.now());
   await mkdir(folder, { recursive: true });
-  for (const file of [files.main, files.wal]) {
-    if (existsSync(file)) await copyFile(file, join(folder, basename(file)), constants.COPYFILE_FICLONE);
+  await forgetOldSets(folder);
+  try {
+    for (const file of [files.main, files.wal]) {
+      if (existsSync(file)) await copyFile(file, join(folder, basename(file)), constants.COPYFILE_FICLONE);
+    }
+    onStep(`the database is damaged; its files are set aside in ${folder}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    await rm(folder, { recursive: true });
+    onStep('the database is damaged; there is no room to set its files aside');
   }
-  onStep(`the database is damaged; its files are set aside in ${folder}`);
+}
+
+const DAMAGED_SET = /^damaged-\d/;
+
+/** Keeps the newest besides the one about to be made: their names are times, so the last in order are the newest. */
+async function forgetOldSets(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  const sets = (await readdir(parent)).filter((name) => DAMAGED_SET.test(name) && name !== basename(folder)).sort();
+  const kept = RECOVERY_LIMITS.damagedSetsMax - 1;
+  for (const name of sets.slice(0, Math.max(0, sets.length - kept))) await rm(join(parent, name), { recursive: true });
 }
 
 /** Leaves word for the next start, before anything else can end the process. */

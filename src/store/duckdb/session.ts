@@ -13,6 +13,12 @@ export type DuckdbSettings = {
 };
 
 /**
+ * From this format on a write-ahead log names the file and the checkpoint that it follows. In the engine's default one, an
+ * older log beside a younger file (a backup, put back in part) is replayed into it, and its rows are there twice.
+ */
+const STORAGE_VERSION = 'v1.4.0';
+
+/**
  * Opens a database file with every setting pinned. What the engine may reach is closed before any query is run, and
  * the last setting makes all of them final.
  * @throws the engine's own error: `recovery.ts` reads it
@@ -23,6 +29,7 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
     threads: String(settings.threads),
     memory_limit: settings.memory_limit,
     checkpoint_threshold: settings.checkpoint_threshold,
+    storage_compatibility_version: STORAGE_VERSION,
   });
   return closed(instance, join(dirname(file), 'temp'), settings.max_temp_directory_size);
 }
