@@ -50,12 +50,29 @@ export interface Before {
   readonly dead: number;
 }
 
-/** Waits until all is final, then holds what is stored against what the witness knows. */
-export async function audit(
-  system: System,
-  witness: Witness,
-  { turn, before }: { turn: number; before: Before },
-): Promise<Findings> {
+/**
+ * Waits until all is final, then holds what is stored against what the witness knows. A query may be the first to meet a
+ * damaged block: then the database is made anew meanwhile, and the audit begins again.
+ */
+export async function audit(system: System, witness: Witness, cycle: Cycle): Promise<Findings> {
+  for (;;) {
+    const before = restartsIn(system.logs);
+    const findings = await auditOnce(system, witness, cycle);
+    if (restartsIn(system.logs) === before) return findings;
+  }
+}
+
+/** Processes that died and were started again, as the supervisor tells it. */
+export function restartsIn(logs: string): number {
+  return logs.match(/a process died and is started again/g)?.length ?? 0;
+}
+
+interface Cycle {
+  readonly turn: number;
+  readonly before: Before;
+}
+
+async function auditOnce(system: System, witness: Witness, { turn, before }: Cycle): Promise<Findings> {
   const sums = await settled(system);
   const faults = [...witness.complaints];
   const tally = { acknowledged: 0, unanswered: 0, stored: 0, lost: 0, twice: 0 };

@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import { pause } from '../support/moments.ts';
 import { seeded } from '../support/simulated-disk.ts';
-import { audit, type Before, type Findings } from './audit.ts';
+import { audit, type Before, type Findings, restartsIn } from './audit.ts';
 import { type Fault, TERMINATE } from './faults.ts';
 import { Traffic } from './traffic.ts';
 import { WORLDS, type World, type WorldName } from './worlds.ts';
@@ -131,10 +131,6 @@ async function runCycle({ world, plan, random, before }: Scene, fault: Fault, cy
     const words = `cycle ${cycle}, ${fault.name}, seed ${seed}: ${error instanceof Error ? error.message : error}`;
     throw new Error(`${words}\n${system.logs.slice(-4_000)}`, { cause: error });
   }
-}
-
-function restartsIn(logs: string): number {
-  return logs.match(/a process died and is started again/g)?.length ?? 0;
 }
 
 async function within<T>(promise: Promise<T>, ms: number, words: string): Promise<T> {
