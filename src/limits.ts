@@ -146,6 +146,13 @@ export const QUERY_LIMITS = Object.freeze({
   sqlBytesMax: 64 * KiB,
   paramBytesMax: 8 * KiB,
   concurrentMax: 8,
+  /** Of these for one token, so that its heavy queries leave room for the others; what cannot begin in time is refused. */
+  concurrentPerTokenMax: 6,
+  seatWaitMs: 5_000,
+  /** Of an endpoint's trial at start, which reads no row. */
+  trialTimeoutMs: 5_000,
+  /** After the interrupt: some functions of DuckDB heed none for a minute, and then only the end of the process ends them. */
+  interruptGraceMs: 2_000,
   cacheEntriesMax: 1_000,
   cacheBytesMax: 64 * MiB,
   /** A larger result is streamed and not kept: eight fill the cache. */
@@ -199,6 +206,10 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   ioWindowMs: 600_000,
   /** How long after a child's SIGTERM the supervisor's own may still come, ms: they are sent one after the other. */
   termGraceMs: 250,
+  /** From a child's last words to its end, ms: one whose threads are still in the engine never gets there by itself. */
+  failedGraceMs: 1_000,
+  /** Who is ended first when the system's memory runs out: analytics before intake. -1000 to 1000, Linux. */
+  analyticsOomScore: 500,
   /** From the signal to the exit; what has not ended by then is killed. A unit of the loader takes well under a second. */
   drainMs: 10_000,
   /** Of which the front door may take this much for requests in flight. */

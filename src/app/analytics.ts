@@ -37,7 +37,9 @@ export interface Analytics {
 export async function openAnalytics(options: AnalyticsOptions): Promise<Analytics> {
   const { plan, metrics, broker, log, onStep, onFatal } = options;
   const { config } = plan;
-  const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal });
+  // A process that only answers reads and loads is started anew at once; one that also takes in lives on.
+  const onStuck = plan.door === 'internal' ? onFatal : (error: Error) => log.error(error.message);
+  const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal, onStuck });
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
   const { cursorKey, group } = await identityOf(store, config.dataDir);
@@ -57,9 +59,13 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
   for (const each of work) each.catch(onFatal);
   const query = queryRoom({ ...options, store, commits, key: cursorKey });
-  // Intake must not wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
-  const faults = await query.endpoints.faults(stopping.signal).catch(() => new Map<string, string>());
-  for (const [endpoint, reason] of faults) log.warn('an endpoint cannot work', { endpoint, reason });
+  // Nobody must wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
+  const trial = query.endpoints.faults(stopping.signal).then(
+    (faults) => {
+      for (const [endpoint, reason] of faults) log.warn('an endpoint cannot work', { endpoint, reason });
+    },
+    () => {},
+  );
   return {
     query,
     get state() {
@@ -67,7 +73,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
     },
     async close() {
       stopping.abort();
-      await Promise.allSettled(work);
+      await Promise.allSettled([...work, trial]);
       await store.close();
     },
   };

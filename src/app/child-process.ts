@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { AzudError } from '../error/azud-error.ts';
@@ -36,14 +37,16 @@ export class Child {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#process.on('message', (message: FromChild) => {
-      if (message.type === 'failed') this.#failure = message;
+      if (message.type === 'failed') this.#failed(message);
       handlers.onMessage(message);
     });
     if (plan.door === 'internal') yieldToIntake(this.#process.pid);
     this.#process.on('error', (error) => {
       this.#end({ code: 1, signal: null, failure: this.#failure ?? unspawned(error) }, handlers);
     });
-    this.#process.on('exit', (code, signal) => this.#end({ code, signal, failure: this.#failure }, handlers));
+    this.#process.on('exit', (code, signal) => {
+      this.#end({ code: code ?? this.#failure?.exit ?? null, signal, failure: this.#failure }, handlers);
+    });
     this.tell({ type: 'start', plan });
   }
 
@@ -60,6 +63,11 @@ export class Child {
     if (!this.#ended) this.#process.kill('SIGKILL');
   }
 
+  #failed(failure: NonNullable<ChildEnd['failure']>): void {
+    this.#failure = failure;
+    setTimeout(() => this.kill(), SUPERVISOR_LIMITS.failedGraceMs).unref();
+  }
+
   #end(end: ChildEnd, handlers: ChildHandlers): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -70,10 +78,12 @@ export class Child {
 /** Set from outside and at once: threads take the priority of the one that starts them. */
 function yieldToIntake(pid: number | undefined): void {
   if (pid === undefined) return;
+  const { analyticsNice, analyticsOomScore } = SUPERVISOR_LIMITS;
   try {
-    setPriority(pid, SUPERVISOR_LIMITS.analyticsNice);
+    setPriority(pid, analyticsNice);
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(analyticsOomScore));
   } catch {
-    // Not permitted here, or the child has ended: it runs at the common priority, or not at all.
+    // Not permitted or not known here, or the child has ended: it runs like any other, or not at all.
   }
 }
 

@@ -7,6 +7,9 @@ import { compose, type System } from './compose.ts';
 import type { ProcessPlan } from './plan.ts';
 import { exitOnUnexpected } from './unexpected.ts';
 
+/** Whoever asked for what took too long is still told so. */
+const LAST_ANSWERS_MS = 100;
+
 let system: System | null = null;
 
 process.once('disconnect', () => process.exit(1));
@@ -55,7 +58,8 @@ function fail(thrown: unknown, log: Log): void {
     hint,
     exit: entry.exit,
   };
-  const exit = () => process.exit(entry.exit);
+  // The exit itself waits for threads that are in the engine, perhaps for ever: the supervisor sees to that.
+  const exit = () => setTimeout(() => process.exit(entry.exit), code === 'query-timeout' ? LAST_ANSWERS_MS : 0);
   if (process.connected && process.send) process.send(failed, exit);
   else exit();
 }

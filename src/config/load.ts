@@ -127,10 +127,10 @@ function endpointsOf(declared: Partly<Declared>, reader: SettingReader): readonl
 }
 
 function endpointDeclaration(name: string, settings: EndpointSettings): EndpointDeclaration {
-  const { path, description, params, sql, cache, shape } = settings;
+  const { path, description, params, sql, cache, shape, timeout } = settings;
   // An empty list of values would allow none.
   const given = [...params].map(([param, its]) => [param, { ...its, enum: its.enum.length > 0 ? its.enum : null }]);
-  return { name, path, description, params: Object.fromEntries(given), sql, cacheMs: cache, shape };
+  return { name, path, description, params: Object.fromEntries(given), sql, cacheMs: cache, shape, timeoutMs: timeout };
 }
 
 function hasHole(value: unknown): boolean {

@@ -194,6 +194,7 @@ const endpoint = object(
       example: 'SELECT count(*) AS flights FROM flights',
     }),
     cache: duration({ description: 'How long an answer may be given again.', default: '0s', example: '30s' }),
+    timeout: duration({ description: 'Longest time of one query; at most 30s.', default: '30s', example: '5s' }),
     shape: oneOf(['rows', 'row'], {
       description: 'rows answers {"data": […]}; row answers the one row, or 404.',
       default: 'rows',

@@ -6,4 +6,6 @@ export interface BoundRoute {
   readonly route: Route;
   readonly timer: RouteTimer;
   readonly forwarded: boolean;
+  /** One token may have a few of these at the same time. */
+  readonly gated: boolean;
 }

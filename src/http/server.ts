@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AzudError, messageOf } from '../error/azud-error.ts';
-import { HTTP_LIMITS, INTAKE_LIMITS } from '../limits.ts';
+import { HTTP_LIMITS, INTAKE_LIMITS, QUERY_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Authenticator, authorize } from './auth.ts';
@@ -10,6 +10,7 @@ import { type Arrivals, readBody } from './body.ts';
 import type { BoundRoute } from './bound-route.ts';
 import { checkUrl, Exchange, pathOf } from './exchange.ts';
 import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward.ts';
+import { Gate } from './gate.ts';
 import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
 import { RejectionCounter, RouteTimer } from './request-metrics.ts';
 import type { Rooms } from './rooms.ts';
@@ -49,6 +50,7 @@ export class HttpServer {
   readonly #requestPrefix = randomBytes(6).toString('base64url');
   readonly #router: Router;
   readonly #arrivals: Arrivals;
+  readonly #gate = new Gate(QUERY_LIMITS);
   #requestCount = 0;
   #active = 0;
   #draining = false;
@@ -135,6 +137,7 @@ export class HttpServer {
     return {
       route,
       timer: new RouteTimer(this.#options.metrics, route.method, route.template ?? route.path),
+      gated: route.home === 'query' && route.streamed,
       forwarded: route.home === 'query' && this.#options.forwarder !== null,
     };
   }
@@ -162,9 +165,8 @@ export class HttpServer {
       } else {
         if (route.bodyBytesMax > 0)
           exchange.body = await readBody(exchange.incoming, route.bodyBytesMax, this.#arrivals);
-        const answer = await route.handler(exchange, this.#options.rooms);
-        if (this.#draining) exchange.outgoing.shouldKeepAlive = false;
-        await sendAnswer(exchange, answer);
+        if (bound.gated) await this.#answerInTurn(route, exchange);
+        else await this.#answer(route, exchange);
       }
       timer.observe(exchange.outgoing.statusCode, performance.now() - exchange.startedAt);
     } catch (error) {
@@ -172,6 +174,22 @@ export class HttpServer {
     } finally {
       this.#active -= 1;
     }
+  }
+
+  /** A heavy read, from its place in the token's own queue. */
+  async #answerInTurn(route: Route, exchange: Exchange): Promise<void> {
+    const leave = await this.#gate.enter(exchange.principal.name);
+    try {
+      await this.#answer(route, exchange);
+    } finally {
+      leave();
+    }
+  }
+
+  async #answer(route: Route, exchange: Exchange): Promise<void> {
+    const answer = await route.handler(exchange, this.#options.rooms);
+    if (this.#draining) exchange.outgoing.shouldKeepAlive = false;
+    await sendAnswer(exchange, answer);
   }
 
   #authenticated(route: Route, exchange: Exchange): Exchange['principal'] {

@@ -44,4 +44,6 @@ export interface EndpointDeclaration {
   /** How long a result is kept, ms; 0: not at all. */
   readonly cacheMs?: Given<number>;
   readonly shape?: Given<EndpointShape>;
+  /** Longest time of one query, ms. */
+  readonly timeoutMs?: Given<number>;
 }

@@ -16,6 +16,7 @@ export interface Endpoint {
   readonly sql: string;
   readonly cacheMs: number;
   readonly shape: EndpointShape;
+  readonly timeoutMs: number;
 }
 
 /**
@@ -66,7 +67,11 @@ function compileEndpoint(declaration: EndpointDeclaration, errors: RowError[]): 
   for (const [, param = ''] of path.matchAll(/\{(.*?)\}/g)) {
     if (!compiled.has(param)) report(errors, `${at}/path`, `holds {${param}}, which params does not declare`);
   }
-  return { name, path, params: compiled, sql, cacheMs: declaration.cacheMs ?? 0, shape: declaration.shape ?? 'rows' };
+  const { cacheMs, shape, timeoutMs } = declaration;
+  const most = QUERY_LIMITS.timeoutMs;
+  const limit = timeoutMs ?? most;
+  if (limit < 1 || limit > most) report(errors, `${at}/timeout`, `must be 1ms to ${most / 1_000}s`);
+  return { name, path, params: compiled, sql, cacheMs: cacheMs ?? 0, shape: shape ?? 'rows', timeoutMs: limit };
 }
 
 /** The words a reading query begins with, after comments and parentheses. */

@@ -134,6 +134,8 @@ export interface SqlQuery {
 export interface ReadLimits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Only a trial of our own: that it cannot be ended is no reason to end the process. */
+  readonly trial?: boolean;
 }
 
 export interface AdHocLimits extends ReadLimits {

@@ -15,6 +15,8 @@ export interface StoreContext {
   readonly clock?: Clock;
   /** The store is damaged beyond use in this process: it must exit, and recovers when it starts again. */
   readonly onFatal: (error: AzudError) => void;
+  /** A read cannot be ended but by the end of this process. */
+  readonly onStuck?: (error: AzudError) => void;
 }
 
 /**

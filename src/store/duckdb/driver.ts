@@ -44,6 +44,8 @@ export interface DuckdbContext {
   readonly dataDir: string;
   /** The engine has invalidated itself: this process must exit; the next one recovers. */
   readonly onFatal: (error: AzudError) => void;
+  /** A read heeds no interrupt: until this process ends it holds a connection and a core. */
+  readonly onStuck?: ((error: AzudError) => void) | undefined;
   readonly clock?: Clock;
 }
 
@@ -72,6 +74,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   readonly #settings: DuckdbSettings;
   readonly #files: StoreFiles;
   readonly #onFatal: DuckdbContext['onFatal'];
+  readonly #onStuck: DuckdbContext['onStuck'];
   readonly #clock: Clock;
   #opened: Opened | null = null;
   /** Null when a write ended without a known outcome: then it is read again. */
@@ -86,11 +89,12 @@ export class DuckdbStoreDriver implements StoreDriver {
   /** Of ad-hoc queries, for their temporary folders. */
   #asked = 0;
 
-  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, clock = systemClock }: DuckdbContext) {
+  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, onStuck, clock = systemClock }: DuckdbContext) {
     this.#settings = { ...DUCKDB_DEFAULTS, ...config };
     const { path } = this.#settings;
     this.#files = filesOf(isAbsolute(path) ? path : join(dataDir, path));
     this.#onFatal = onFatal;
+    this.#onStuck = onStuck;
     this.#clock = clock;
     const checkpoint = () =>
       this.#inTurn('the checkpoint failed', async ({ writer }) => void (await writer.connection.run('CHECKPOINT')));
@@ -112,7 +116,8 @@ export class DuckdbStoreDriver implements StoreDriver {
       this.#head = await readHead(writer);
       writer.close();
       await this.#copy.remove();
-      this.#opened = await assemble(instance, datasets, (error) => this.#reported(error));
+      const reader = new Reader(instance, this.#onStuck);
+      this.#opened = await assemble(reader, { instance, datasets, report: (error) => this.#reported(error) });
     } catch (error) {
       instance.closeSync();
       throw classify(error, 'the tables cannot be made to fit');
@@ -296,14 +301,15 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 }
 
-async function assemble(
-  instance: DuckDBInstance,
-  datasets: readonly Dataset[],
-  report: (error: AzudError) => AzudError,
-): Promise<Opened> {
+interface Parts {
+  readonly instance: DuckDBInstance;
+  readonly datasets: readonly Dataset[];
+  readonly report: (error: AzudError) => AzudError;
+}
+
+async function assemble(reader: Reader, { instance, datasets, report }: Parts): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
-  const reader = new Reader(instance);
   return {
     instance,
     writer,

@@ -23,6 +23,10 @@ export function classify(error: unknown, what: string): AzudError {
 /** For a query of a user's: whatever is not about the machine is about the query. */
 export function classifyQuery(error: unknown, what: string): AzudError {
   const known = classify(error, what);
+  // Also the room on disk that a query may have: the disk itself may be far from full.
+  if (!isAzudError(error) && /^Out of Memory/i.test(messageOf(error))) {
+    return new AzudError('query-memory', known.message, { cause: error });
+  }
   const about: readonly ErrorCode[] = ['store-damaged', 'storage-full', 'query-timeout', 'query-memory'];
   if (isAzudError(error) || about.includes(known.code)) return known;
   return new AzudError('sql-failed', firstLine(messageOf(error)), { cause: error });

@@ -27,10 +27,13 @@ export class Reader {
   readonly #instance: DuckDBInstance;
   readonly #idle: DuckDBConnection[] = [];
   readonly #waiting: ((connection: DuckDBConnection) => void)[] = [];
+  readonly #onStuck: (error: AzudError) => void;
   #opened = 0;
 
-  constructor(instance: DuckDBInstance) {
+  /** `onStuck`: a read goes on although it was interrupted; its connection is lost, and so is a core. */
+  constructor(instance: DuckDBInstance, onStuck: (error: AzudError) => void = () => {}) {
     this.#instance = instance;
+    this.#onStuck = onStuck;
   }
 
   /**
@@ -41,9 +44,10 @@ export class Reader {
     limits.signal.throwIfAborted();
     if (limits.timeoutMs <= 0) throw queryTimeout(limits);
     const connection = await this.#take();
-    const task = new ReadTask(connection, { read, limits, onUnread: () => void this.#give(connection, task) });
+    const onUnread = () => void this.#give(connection, task);
+    const task = new ReadTask(connection, { read, limits, onUnread, onStuck: this.#onStuck });
     try {
-      const result = await task.start();
+      const result = await task.held(task.start());
       const columns = read.columns ?? columnsOf(result);
       return streamWithin({ columns, chunks: this.#chunks(task, result) }, limits);
     } catch (error) {
@@ -73,7 +77,7 @@ export class Reader {
       task.begin();
       const types = result.columnTypes();
       for (;;) {
-        const chunk: DuckDBDataChunk | null = await result.fetchChunk();
+        const chunk: DuckDBDataChunk | null = await task.held(result.fetchChunk());
         if (!chunk || chunk.rowCount === 0) return;
         yield rowsOf(chunk, types);
       }
@@ -105,14 +109,26 @@ export class Reader {
   }
 }
 
+interface TaskOptions {
+  readonly read: Read;
+  readonly limits: ReadLimits;
+  readonly onUnread: () => void;
+  readonly onStuck: (error: AzudError) => void;
+}
+
 /** One read on one connection: its transaction, its statement, its deadline. */
 class ReadTask {
   readonly connection: DuckDBConnection;
   readonly #read: Read;
   readonly #limits: ReadLimits;
   readonly #onUnread: () => void;
+  readonly #onStuck: (error: AzudError) => void;
   readonly #stop: () => void;
-  #state: 'unread' | 'reading' | 'ended' = 'unread';
+  /** Rejects when the engine goes on although it was interrupted. */
+  readonly #stuck = Promise.withResolvers<never>();
+  #grace: NodeJS.Timeout | null = null;
+  #busy = false;
+  #state: 'unread' | 'reading' | 'stuck' | 'ended' = 'unread';
   #deadline: NodeJS.Timeout | null = null;
   #interrupting: NodeJS.Timeout | null = null;
   #timedOut = false;
@@ -120,8 +136,10 @@ class ReadTask {
   #statement: DuckDBPreparedStatement | null = null;
 
   /** `onUnread`: the time is up and nobody has begun to read the stream; perhaps nobody ever will. */
-  constructor(connection: DuckDBConnection, options: { read: Read; limits: ReadLimits; onUnread: () => void }) {
+  constructor(connection: DuckDBConnection, options: TaskOptions) {
     this.connection = connection;
+    this.#onStuck = options.onStuck;
+    this.#stuck.promise.catch(() => {});
     this.#read = options.read;
     this.#limits = options.limits;
     this.#onUnread = options.onUnread;
@@ -135,6 +153,7 @@ class ReadTask {
     this.#deadline = setTimeout(() => {
       this.#timedOut = true;
       this.#interrupt();
+      this.#grace = setTimeout(() => this.#giveUp(), QUERY_LIMITS.interruptGraceMs);
       if (this.#streaming && this.#state === 'unread') this.#onUnread();
     }, timeoutMs);
     signal.addEventListener('abort', this.#stop, { once: true });
@@ -155,9 +174,21 @@ class ReadTask {
     this.#state = 'reading';
   }
 
-  /** Ends the transaction; true the first time, when the connection becomes free. */
+  /** A call of the engine, waited for no longer than it may go on once it is interrupted. */
+  async held<T>(call: Promise<T>): Promise<T> {
+    this.#busy = true;
+    try {
+      return await Promise.race([call, this.#stuck.promise]);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Ends the transaction; true the first time, when the connection becomes free. A stuck one never does. */
   async end(): Promise<boolean> {
-    if (this.#state === 'ended') return false;
+    if (this.#grace) clearTimeout(this.#grace);
+    if (this.#interrupting && this.#state === 'stuck') clearInterval(this.#interrupting);
+    if (this.#state === 'ended' || this.#state === 'stuck') return false;
     this.#state = 'ended';
     if (this.#deadline) clearTimeout(this.#deadline);
     if (this.#interrupting) clearInterval(this.#interrupting);
@@ -173,6 +204,15 @@ class ReadTask {
   #interrupt(): void {
     this.connection.interrupt();
     this.#interrupting ??= setInterval(() => this.connection.interrupt(), 20);
+  }
+
+  #giveUp(): void {
+    if (!this.#busy || this.#state === 'ended') return;
+    this.#state = 'stuck';
+    this.#stuck.reject(queryTimeout(this.#limits));
+    if (this.#limits.trial) return;
+    const after = `${QUERY_LIMITS.interruptGraceMs} ms after it was interrupted`;
+    this.#onStuck(new AzudError('query-timeout', `a query went on ${after}; only the end of its process ends it`));
   }
 
   explain(error: unknown): unknown {
