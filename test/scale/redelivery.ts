@@ -16,29 +16,38 @@ const REJECT = 90;
  * Stands between loaders and RabbitMQ and turns every `every`th ack into a reject: the server believes that the message
  * was not stored, although it was, and gives it to some loader again at once.
  */
-export class AmqpRedelivery implements Meddling {
+export class AmqpRedelivery {
   /** Acks turned into rejects. */
   rejected = 0;
   /** Deliveries that the server marked as given before. */
   redelivered = 0;
   readonly #every: number;
+  readonly #held = new Set<Set<string>>();
   #acks = 0;
 
   constructor(every: number) {
     this.#every = every;
   }
 
-  toServer(): Transform {
-    return frames(GREETING, (payload) => this.#answer(payload));
+  /** Messages that loaders have and have not answered. */
+  get held(): number {
+    return [...this.#held].reduce((sum, tags) => sum + tags.size, 0);
   }
 
-  toClient(): Transform {
-    return frames(0, (payload) => this.#delivery(payload));
+  /** For a new connection. */
+  meddle(): Meddling {
+    const tags = new Set<string>();
+    this.#held.add(tags);
+    const toServer = frames(GREETING, (channel, payload) => this.#answer(tags, channel, payload));
+    const toClient = frames(0, (channel, payload) => this.#delivery(tags, channel, payload));
+    toClient.once('close', () => this.#held.delete(tags));
+    return { toServer, toClient };
   }
 
-  /** Both methods have the tag and one bit: of an ack `multiple`, of a reject `requeue`. */
-  #answer(payload: Buffer): void {
+  /** Both methods have the tag and one bit: of an ack `multiple`, which Azud never sets, of a reject `requeue`. */
+  #answer(tags: Set<string>, channel: number, payload: Buffer): void {
     if (!isMethod(payload, ACK)) return;
+    tags.delete(tagOf(channel, payload, 4));
     this.#acks += 1;
     if (this.#acks % this.#every !== 0) return;
     payload.writeUInt16BE(REJECT, 2);
@@ -47,11 +56,16 @@ export class AmqpRedelivery implements Meddling {
   }
 
   /** Consumer tag with its length before it, delivery tag, `redelivered`. */
-  #delivery(payload: Buffer): void {
+  #delivery(tags: Set<string>, channel: number, payload: Buffer): void {
     if (!isMethod(payload, DELIVER)) return;
-    const flag = payload[4 + 1 + (payload[4] ?? 0) + 8] ?? 0;
-    if (flag & 1) this.redelivered += 1;
+    const at = 4 + 1 + (payload[4] ?? 0);
+    tags.add(tagOf(channel, payload, at));
+    if ((payload[at + 8] ?? 0) & 1) this.redelivered += 1;
   }
+}
+
+function tagOf(channel: number, payload: Buffer, at: number): string {
+  return `${channel}/${payload.readBigUInt64BE(at)}`;
 }
 
 function isMethod(payload: Buffer, method: number): boolean {
@@ -59,7 +73,7 @@ function isMethod(payload: Buffer, method: number): boolean {
 }
 
 /** Shows each method's payload, which may be changed in place, and passes all bytes on. */
-function frames(greeting: number, onMethod: (payload: Buffer) => void): Transform {
+function frames(greeting: number, onMethod: (channel: number, payload: Buffer) => void): Transform {
   let pending: Buffer = Buffer.alloc(0);
   let skip = greeting;
   return new Transform({
@@ -74,7 +88,9 @@ function frames(greeting: number, onMethod: (payload: Buffer) => void): Transfor
         const length = pending.readUInt32BE(at + 3);
         const end = at + FRAME_HEAD + length + FRAME_END;
         if (pending.length < end) break;
-        if (pending[at] === METHOD) onMethod(pending.subarray(at + FRAME_HEAD, end - FRAME_END));
+        if (pending[at] === METHOD) {
+          onMethod(pending.readUInt16BE(at + 1), pending.subarray(at + FRAME_HEAD, end - FRAME_END));
+        }
         at = end;
       }
       const whole = pending.subarray(0, at);

@@ -1,5 +1,4 @@
 import { Connection } from 'rabbitmq-client';
-import { eventually } from '../support/eventually.ts';
 import { RabbitmqServer } from '../support/rabbitmq.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { AmqpRedelivery } from './redelivery.ts';
@@ -17,8 +16,8 @@ export interface ScaleBroker {
   redelivery(): { readonly lost: number; readonly again: number };
   /** kill -9, and the same server again. */
   crash(): Promise<void>;
-  /** Resolves when the server holds nothing, with every loader gone. */
-  empty(): Promise<void>;
+  /** Messages that wait, and messages that loaders have and have not acked. */
+  waiting(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -30,14 +29,17 @@ async function rabbitmq(): Promise<ScaleBroker> {
   const queue = 'scale';
   const server = await RabbitmqServer.start();
   const redelivery = new AmqpRedelivery(EVERY);
-  const proxy = await TcpProxy.start(() => server.port, redelivery);
+  const proxy = await TcpProxy.start(
+    () => server.port,
+    () => redelivery.meddle(),
+  );
   const at = (port: number) => ({ kind: 'rabbitmq', servers: `127.0.0.1:${port}`, queue, prefetch: 200 });
   return {
     direct: at(server.port),
     lossy: at(proxy.port),
     redelivery: () => ({ lost: redelivery.rejected, again: redelivery.redelivered }),
     crash: () => server.crash(queue),
-    empty: () => eventually(() => emptyQueue(server.port, queue)),
+    waiting: async () => (await ready(server.port, queue)) + redelivery.held,
     async stop() {
       await proxy.close();
       await server.stop();
@@ -45,12 +47,10 @@ async function rabbitmq(): Promise<ScaleBroker> {
   };
 }
 
-/** Without consumers everything that was not acked is ready again, and counted. */
-async function emptyQueue(port: number, queue: string): Promise<void> {
+async function ready(port: number, queue: string): Promise<number> {
   const client = new Connection({ hosts: [`127.0.0.1:${port}`] });
   try {
-    const { messageCount, consumerCount } = await client.queueDeclare({ queue, passive: true });
-    if (messageCount + consumerCount > 0) throw new Error(`${messageCount} messages, ${consumerCount} consumers`);
+    return (await client.queueDeclare({ queue, passive: true })).messageCount;
   } finally {
     await client.close();
   }

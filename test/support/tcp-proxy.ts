@@ -2,29 +2,29 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { PassThrough, type Transform } from 'node:stream';
 
-/** What a proxy does to the bytes of a connection; a new one is asked for with each. */
+/** What a proxy does to the bytes of one connection; destroyed with it. */
 export interface Meddling {
-  toServer(): Transform;
-  toClient(): Transform;
+  readonly toServer: Transform;
+  readonly toClient: Transform;
 }
 
-const NONE: Meddling = { toServer: () => new PassThrough(), toClient: () => new PassThrough() };
+const none = (): Meddling => ({ toServer: new PassThrough(), toClient: new PassThrough() });
 
 /** A TCP proxy on a free port before a server on this host, whose connections a test can break. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #targetPort: () => number;
-  readonly #meddling: Meddling;
+  readonly #meddle: () => Meddling;
 
-  private constructor(targetPort: () => number, meddling: Meddling) {
+  private constructor(targetPort: () => number, meddle: () => Meddling) {
     this.#targetPort = targetPort;
-    this.#meddling = meddling;
+    this.#meddle = meddle;
     this.#server = createServer((client) => this.#join(client));
   }
 
-  static async start(targetPort: () => number, meddling = NONE): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort, meddling);
+  static async start(targetPort: () => number, meddle = none): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, meddle);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -50,15 +50,17 @@ export class TcpProxy {
 
   #join(client: Socket): void {
     const server = connect(this.#targetPort(), '127.0.0.1');
+    const { toServer, toClient } = this.#meddle();
     for (const [from, to, through] of [
-      [client, server, this.#meddling.toServer()],
-      [server, client, this.#meddling.toClient()],
+      [client, server, toServer],
+      [server, client, toClient],
     ] as const) {
       this.#sockets.add(from);
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#sockets.delete(from);
         to.destroy();
+        through.destroy();
       });
       from.pipe(through).pipe(to);
     }
