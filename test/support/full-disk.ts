@@ -4,8 +4,8 @@ import type { FillableDisk } from './disk.ts';
 import { eventually } from './eventually.ts';
 import { balanceOf, postOrders } from './load.ts';
 
-/** The log looks at a disk that fills slowly once a second; a busy machine is late. */
-const REFUSES_WITHIN_MS = 2_000;
+/** A full disk fails the next write, and with it the request. */
+const REFUSES_WITHIN_MS = 1_000;
 const ACCEPTS_WITHIN_MS = 5_000;
 const ORDER = { n: 1 };
 

@@ -43,6 +43,11 @@ export class RawConnection {
     this.#socket.write(bytes);
   }
 
+  /** Resolves when the kernel has the bytes. */
+  sendAll(bytes: Buffer): Promise<void> {
+    return new Promise((resolve) => this.#socket.write(bytes, () => resolve()));
+  }
+
   /** The next answer. @throws Error when the connection closes without one */
   async answer(): Promise<RawAnswer> {
     for (;;) {

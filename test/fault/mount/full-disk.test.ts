@@ -15,7 +15,9 @@ test('a file system filled to its last byte: the same, with both processes and D
   const dataDir = join(await mkdtemp(join(tmpdir(), 'azud-full-')), 'data');
   const system = await startSystem({ config: ORDERS_CONFIG, dataDir, launcher: onSmallDisk(dataDir, 96) });
   try {
+    const before = await system.children();
     await fillsUpAndGoesOn(clientOf(system.url), smallDiskOf(system, dataDir));
+    assert.deepEqual(await system.children(), before, 'no process was restarted');
   } finally {
     await system.stop();
     await rm(join(dataDir, '..'), { recursive: true });
