@@ -1,6 +1,7 @@
 import { close, fdatasync, fstat, ftruncate, open, promises, read, write, writev } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Io, IoFile } from './io.ts';
+import { readWhole, writeWhole } from './whole.ts';
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -52,15 +53,8 @@ class NodeFile implements IoFile {
     this.#fd = fd;
   }
 
-  async write(buffers: readonly Buffer[], position: number): Promise<void> {
-    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    let done = await this.#writeOnce(buffers, position);
-    // A short write is not an error yet: the next one says why.
-    while (done < bytes) {
-      const written = await this.#writeOnce(rest(buffers, done), position + done);
-      if (written === 0) throw Object.assign(new Error('the disk takes no more bytes'), { code: 'EIO' });
-      done += written;
-    }
+  write(buffers: readonly Buffer[], position: number): Promise<void> {
+    return writeWhole(buffers, position, (some, at) => this.#writeOnce(some, at));
   }
 
   #writeOnce(buffers: readonly Buffer[], position: number): Promise<number> {
@@ -72,14 +66,8 @@ class NodeFile implements IoFile {
     });
   }
 
-  async read(buffer: Buffer, position: number): Promise<number> {
-    let done = 0;
-    while (done < buffer.length) {
-      const count = await this.#readOnce(buffer, done, position + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return done;
+  read(buffer: Buffer, position: number): Promise<number> {
+    return readWhole(buffer, position, (all, at, from) => this.#readOnce(all, at, from));
   }
 
   #readOnce(buffer: Buffer, at: number, position: number): Promise<number> {
@@ -105,14 +93,4 @@ class NodeFile implements IoFile {
   close(): Promise<void> {
     return closeFile(this.#fd);
   }
-}
-
-/** What is left of the buffers after their first `done` bytes. */
-function rest(buffers: readonly Buffer[], done: number): Buffer[] {
-  let skip = done;
-  return buffers.flatMap((buffer) => {
-    const left = buffer.subarray(Math.min(skip, buffer.length));
-    skip -= buffer.length - left.length;
-    return left.length > 0 ? [left] : [];
-  });
 }

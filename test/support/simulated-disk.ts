@@ -1,15 +1,15 @@
 import { dirname } from 'node:path';
 import type { Io, IoFile } from '../../src/lib/io.ts';
+import { readWhole, writeWhole } from '../../src/lib/whole.ts';
+import { Content } from './simulated-content.ts';
 
 /** The call that is about to happen; an error given back is thrown instead. */
 export type Fault = (call: DiskCall) => Error | null;
 
 export interface DiskCall {
-  readonly name: 'open' | 'write' | 'read' | 'sync' | 'truncate' | 'rename' | 'remove' | 'syncFolder';
+  readonly name: keyof Io | keyof IoFile | 'create';
   readonly path: string;
 }
-
-const SECTOR_BYTES = 512;
 
 /** Source of randomness in [0, 1), the same for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -25,6 +25,9 @@ export function seeded(seed: number): () => number {
 export function diskError(code: string): Error {
   return Object.assign(new Error(`${code}: as the test asks`), { code });
 }
+
+/** Not an error of the call: it writes or reads less than it was asked to, and says so. */
+export const SHORT = Object.assign(new Error('a short count'), { code: 'SHORT' });
 
 /** Fails the n-th call (from 1) that `matches`, and with `forever` every later one. */
 export function failing(matches: (call: DiskCall) => boolean, { n, code, forever = false }: Failure): Fault {
@@ -42,49 +45,15 @@ interface Failure {
   readonly forever?: boolean;
 }
 
-/** Bytes of one file: as running programs see them, and what a power cut leaves for certain. */
-class Content {
-  live = Buffer.alloc(0);
-  safe = Buffer.alloc(0);
-  /** Sectors written since the last sync. */
-  readonly dirty = new Set<number>();
-
-  write(bytes: Buffer, position: number): void {
-    const end = position + bytes.length;
-    if (end > this.live.length) this.live = Buffer.concat([this.live, Buffer.alloc(end - this.live.length)]);
-    bytes.copy(this.live, position);
-    for (let sector = Math.floor(position / SECTOR_BYTES); sector * SECTOR_BYTES < end; sector += 1)
-      this.dirty.add(sector);
-  }
-
-  truncate(bytes: number): void {
-    this.live = Buffer.concat([this.live.subarray(0, bytes), Buffer.alloc(Math.max(0, bytes - this.live.length))]);
-  }
-
-  sync(): void {
-    this.safe = Buffer.from(this.live);
-    this.dirty.clear();
-  }
-
-  /** What is found after a power cut: the synced bytes and any of the sectors written since. */
-  afterCut(random: () => number): Content {
-    const found = new Content();
-    found.live = Buffer.from(this.safe);
-    if (this.live.length < found.live.length && random() < 0.5) found.truncate(this.live.length);
-    for (const sector of this.dirty) {
-      const from = sector * SECTOR_BYTES;
-      if (random() < 0.5) found.write(this.live.subarray(from, from + SECTOR_BYTES), from);
-    }
-    found.sync();
-    return found;
-  }
-}
-
 type Names = Map<string, Content>;
 
-/** A disk in memory that can lose its power, tear writes and fail any call. */
+/** A disk in memory that can lose its power, tear writes, and fail, delay or shorten any call. */
 export class SimulatedDisk implements Io {
   fault: Fault = () => null;
+  /** Every call waits for it before it has any effect; a scheduler decides so in which order they happen. */
+  gate: ((call: DiskCall) => Promise<void>) | null = null;
+  /** How much of a failed or short write is written, and what a failed sync drops. */
+  random: () => number = () => 0.5;
   freeBytes = 1e9;
   readonly totalBytes = 2e9;
   readonly calls: DiskCall[] = [];
@@ -94,7 +63,7 @@ export class SimulatedDisk implements Io {
   #pending: { readonly folder: string; readonly apply: (names: Names) => void }[] = [];
 
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<IoFile> {
-    this.#call('open', path);
+    await this.#call(mode === 'create' ? 'create' : 'open', path);
     if (mode === 'create') {
       if (this.#names.has(path)) throw diskError('EEXIST');
       const created = new Content();
@@ -106,19 +75,22 @@ export class SimulatedDisk implements Io {
   }
 
   async list(folder: string): Promise<string[]> {
-    const paths = [...this.#names.keys()].filter((path) => dirname(path) === folder);
-    return paths.map((path) => path.slice(folder.length + 1)).sort();
+    await this.#call('list', folder);
+    return this.names(folder);
   }
 
   async readFile(path: string): Promise<Buffer | null> {
+    await this.#call('readFile', path);
     const content = this.#names.get(path);
     return content ? Buffer.from(content.live) : null;
   }
 
-  async mkdir(): Promise<void> {}
+  async mkdir(folder: string): Promise<void> {
+    await this.#call('mkdir', folder);
+  }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#call('rename', from);
+    await this.#call('rename', from);
     const content = this.#names.get(from);
     if (!content) throw diskError('ENOENT');
     this.#change(to, (names) => {
@@ -128,18 +100,19 @@ export class SimulatedDisk implements Io {
   }
 
   async remove(path: string): Promise<void> {
-    this.#call('remove', path);
+    await this.#call('remove', path);
     if (!this.#names.has(path)) throw diskError('ENOENT');
     this.#change(path, (names) => names.delete(path));
   }
 
   async syncFolder(folder: string): Promise<void> {
-    this.#call('syncFolder', folder);
+    await this.#call('syncFolder', folder);
     for (const change of this.#pending) if (change.folder === folder) change.apply(this.#safeNames);
     this.#pending = this.#pending.filter((change) => change.folder !== folder);
   }
 
-  async space(): Promise<{ freeBytes: number; totalBytes: number }> {
+  async space(folder: string): Promise<{ freeBytes: number; totalBytes: number }> {
+    await this.#call('space', folder);
     return { freeBytes: this.freeBytes, totalBytes: this.totalBytes };
   }
 
@@ -151,21 +124,31 @@ export class SimulatedDisk implements Io {
     return SimulatedDisk.#of(new Map([...names].map(([path, content]) => [path, content.afterCut(random)])));
   }
 
-  /** The disk after its process was killed: the kernel keeps every byte. */
+  /** The disk after its process was killed and the kernel has written everything. */
   copy(): SimulatedDisk {
-    const names: Names = new Map();
-    for (const [path, { live }] of this.#names) {
-      const content = new Content();
-      content.write(live, 0);
-      content.sync();
-      names.set(path, content);
-    }
-    return SimulatedDisk.#of(names);
+    return SimulatedDisk.#of(new Map([...this.#names].map(([path, content]) => [path, content.copy()])));
+  }
+
+  /** Names in a folder, sorted: a look from outside, no call. */
+  names(folder: string): string[] {
+    const paths = [...this.#names.keys()].filter((path) => dirname(path) === folder);
+    return paths.map((path) => path.slice(folder.length + 1)).sort();
   }
 
   /** Bytes of a file, to look at or to damage. */
   bytes(path: string): Buffer {
     return this.#names.get(path)?.live ?? Buffer.alloc(0);
+  }
+
+  /** Another content, safe at once; null: the file is gone. From outside, no call. */
+  put(path: string, bytes: Buffer | null): void {
+    const content = new Content();
+    content.write(bytes ?? Buffer.alloc(0), 0);
+    content.sync();
+    for (const names of [this.#names, this.#safeNames]) {
+      if (bytes) names.set(path, content);
+      else names.delete(path);
+    }
   }
 
   static #of(names: Names): SimulatedDisk {
@@ -177,31 +160,44 @@ export class SimulatedDisk implements Io {
 
   #file(path: string, content: Content): IoFile {
     return {
-      write: async (buffers, position) => {
-        let at = position;
-        for (const buffer of buffers) {
-          // A failed write may have written any part of its bytes.
-          const error = this.#fails('write', path);
-          content.write(error ? buffer.subarray(0, buffer.length >> 1) : buffer, at);
-          if (error) throw error;
-          at += buffer.length;
-        }
-      },
-      read: async (buffer, position) => {
-        this.#call('read', path);
-        return content.live.copy(buffer, 0, position);
-      },
+      write: (buffers, position) =>
+        writeWhole(buffers, position, (some, at) => this.#writeOnce({ path, content }, some, at)),
+      read: (buffer, position) =>
+        readWhole(buffer, position, async (all, at, from) => {
+          const fault = await this.#fails('read', path);
+          if (fault && fault !== SHORT) throw fault;
+          const found = content.live.subarray(from, from + all.length - at);
+          return (fault ? found.subarray(0, Math.ceil(found.length * Math.max(this.random(), 0.001))) : found).copy(
+            all,
+            at,
+          );
+        }),
       sync: async () => {
-        this.#call('sync', path);
-        content.sync();
+        const fault = await this.#fails('sync', path);
+        if (!fault || fault === SHORT) return content.sync();
+        content.failSync(this.random);
+        throw fault;
       },
       truncate: async (bytes) => {
-        this.#call('truncate', path);
+        await this.#call('truncate', path);
         content.truncate(bytes);
       },
-      size: async () => content.live.length,
-      close: async () => {},
+      size: async () => {
+        await this.#call('size', path);
+        return content.live.length;
+      },
+      close: () => this.#call('close', path),
     };
+  }
+
+  /** A failed write may have written any part of its bytes. */
+  async #writeOnce({ path, content }: OpenContent, buffers: readonly Buffer[], position: number): Promise<number> {
+    const fault = await this.#fails('write', path);
+    const bytes = Buffer.concat(buffers);
+    const written = fault ? bytes.subarray(0, Math.floor(bytes.length * this.random())) : bytes;
+    content.write(written, position);
+    if (fault && fault !== SHORT) throw fault;
+    return written.length;
   }
 
   #change(path: string, apply: (names: Names) => void): void {
@@ -209,14 +205,21 @@ export class SimulatedDisk implements Io {
     this.#pending.push({ folder: dirname(path), apply });
   }
 
-  #fails(name: DiskCall['name'], path: string): Error | null {
+  async #fails(name: DiskCall['name'], path: string): Promise<Error | null> {
     const call = { name, path };
+    if (this.gate) await this.gate(call);
     this.calls.push(call);
     return this.fault(call);
   }
 
-  #call(name: DiskCall['name'], path: string): void {
-    const error = this.#fails(name, path);
-    if (error) throw error;
+  /** A call whose count cannot be short. */
+  async #call(name: DiskCall['name'], path: string): Promise<void> {
+    const fault = await this.#fails(name, path);
+    if (fault && fault !== SHORT) throw fault;
   }
+}
+
+interface OpenContent {
+  readonly path: string;
+  readonly content: Content;
 }

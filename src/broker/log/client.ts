@@ -8,7 +8,7 @@ import type { Io } from '../../lib/io.ts';
 import type { Backlog, BrokerDriver, Located, Progress, PublishResult, Subscription } from '../driver.ts';
 import { LOG_CAPABILITIES } from './capabilities.ts';
 import { DurableEnd, type End } from './durable-end.ts';
-import { notOpen, otherEpoch, outcomeUnknown, ownerAway } from './errors.ts';
+import { naming, notOpen, otherEpoch, outcomeUnknown, ownerAway } from './errors.ts';
 import { type Place, SegmentFolder } from './folder.ts';
 import { LogReader, offsetOfProgress } from './reader.ts';
 import {
@@ -33,6 +33,7 @@ export interface LogClientOptions {
   readonly patienceMs?: number;
 }
 
+const READING = 'reading the log';
 const PATIENCE_MS = 5_000;
 const RECONNECT = { firstMs: 20, maxMs: 500 };
 
@@ -80,7 +81,7 @@ export class LogClient implements BrokerDriver {
 
   async subscribe(from: Progress): Promise<Subscription> {
     const folder = this.#opened();
-    const after = await offsetOfProgress(folder, from);
+    const after = await naming(READING, () => offsetOfProgress(folder, from));
     return new LogReader({ folder, clock: this.#options.clock, after, onAck: (offset) => this.#markAcked(offset) });
   }
 
@@ -91,7 +92,7 @@ export class LogClient implements BrokerDriver {
   async find(transactionId: string): Promise<readonly Located[]> {
     const places = fromJson<readonly Place[]>(await this.#request(FRAME.find, toJson(transactionId)));
     const folder = this.#opened();
-    return folder.read(places);
+    return naming(READING, () => folder.read(places));
   }
 
   async release(upTo: Progress): Promise<void> {

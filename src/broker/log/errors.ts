@@ -8,6 +8,15 @@ export function ioFailed(what: string, cause: unknown): AzudError {
   return new AzudError('io-failed', `${what} failed: ${messageOf(cause)}`, { cause });
 }
 
+/** What the disk throws while the log is read or closed, in the catalogue's code: nobody above knows the disk's own. */
+export async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw ioFailed(what, error);
+  }
+}
+
 export function storageFull(cause: string): AzudError {
   return new AzudError('storage-full', `the log takes no more events: ${cause}`, { retryAfterSeconds: 5 });
 }

@@ -82,7 +82,8 @@ async function takeNumber(number: number, { io, folder, self }: Taking): Promise
 /** Highest first. */
 async function lockNumbers(io: Io, folder: string): Promise<number[]> {
   const names = await io.list(folder);
-  return names.flatMap((name) => Number(LOCK_NAME.exec(name)?.[1] ?? [])).sort((a, b) => b - a);
+  const numbers = names.flatMap((name) => LOCK_NAME.exec(name)?.[1] ?? []);
+  return numbers.map(Number).sort((a, b) => b - a);
 }
 
 function lockPath(folder: string, number: number): string {

@@ -9,7 +9,7 @@ import type { Backlog, BrokerDriver, Located, Progress, PublishResult, Subscript
 import { LOG_CAPABILITIES } from './capabilities.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { DurableEnd } from './durable-end.ts';
-import { ioFailed, isDiskFull, notOpen } from './errors.ts';
+import { ioFailed, isDiskFull, naming, notOpen } from './errors.ts';
 import { Finder } from './finder.ts';
 import { type Place, SegmentFolder } from './folder.ts';
 import { acquireLock, type Lock } from './lock.ts';
@@ -41,6 +41,8 @@ export interface OwnerLimits {
   /** False: no other process is let in, e.g. where no real file system lies below. */
   readonly shared: boolean;
 }
+
+const READING = 'reading the log';
 
 interface Opened {
   readonly lock: Lock;
@@ -102,7 +104,7 @@ export class LogOwner implements BrokerDriver {
 
   async subscribe(from: Progress): Promise<Subscription> {
     const { folder } = this.#use();
-    const after = await offsetOfProgress(folder, from);
+    const after = await naming(READING, () => offsetOfProgress(folder, from));
     return new LogReader({ folder, clock: this.#options.clock, after, onAck: (offset) => this.markAcked(offset) });
   }
 
@@ -110,8 +112,10 @@ export class LogOwner implements BrokerDriver {
     const { folder, tail, end } = this.#use();
     const { offset: last } = end.current;
     const totals = tail.totals.copy();
-    const offset = await offsetOfProgress(folder, after);
-    const before = offset === last ? { totals, nextTime: null } : await folder.totalsUpTo(offset);
+    const { offset, before } = await naming(READING, async () => {
+      const offset = await offsetOfProgress(folder, after);
+      return { offset, before: offset === last ? { totals, nextTime: null } : await folder.totalsUpTo(offset) };
+    });
     return {
       messages: last - offset,
       bytes: totals.payloadBytes - before.totals.payloadBytes,
@@ -125,17 +129,19 @@ export class LogOwner implements BrokerDriver {
   async find(transactionId: string): Promise<readonly Located[]> {
     const { folder } = this.#use();
     const places = await this.places(transactionId);
-    return folder.read(places);
+    return naming(READING, () => folder.read(places));
   }
 
   /** Where the records of a transaction lie. */
   places(transactionId: string): Promise<readonly Place[]> {
-    return this.#use().finder.find(transactionId, this.#acked);
+    const { finder } = this.#use();
+    return naming(READING, () => finder.find(transactionId, this.#acked));
   }
 
   async release(upTo: Progress): Promise<void> {
     const { folder } = this.#use();
-    this.#released = Math.max(this.#released, await offsetOfProgress(folder, upTo));
+    const released = await naming(READING, () => offsetOfProgress(folder, upTo));
+    this.#released = Math.max(this.#released, released);
     // One after the other: two would remove the same files.
     const retaining = this.#retaining.then(() => this.#retain(folder));
     this.#retaining = retaining.catch(() => undefined);
@@ -159,11 +165,13 @@ export class LogOwner implements BrokerDriver {
     const opened = this.#opened;
     if (!opened) return;
     this.#opened = null;
-    await opened.server?.close();
-    await opened.writer.close();
-    await this.#retaining;
-    opened.end.fail(notOpen());
-    await opened.lock.release();
+    await naming('closing the log', async () => {
+      await opened.server?.close();
+      await opened.writer.close();
+      await this.#retaining;
+      opened.end.fail(notOpen());
+      await opened.lock.release();
+    });
   }
 
   async #start(lock: Lock): Promise<Opened> {

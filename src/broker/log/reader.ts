@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { IoFile } from '../../lib/io.ts';
 import type { Delivery, Progress, ReceiveOptions, Subscription } from '../driver.ts';
 import { SegmentCursor } from './cursor.ts';
-import { aheadOfLog, damaged, ioFailed, notOpen, otherEpoch, removedBefore } from './errors.ts';
+import { aheadOfLog, damaged, naming, notOpen, otherEpoch, removedBefore } from './errors.ts';
 import type { SegmentFolder } from './folder.ts';
 import { decodeRecord, payloadBytesOf } from './record.ts';
 
@@ -55,9 +55,7 @@ export class LogReader implements Subscription {
       } else if (this.#next > folder.end.current.offset) {
         await folder.end.change(options.signal);
       } else {
-        const reading = this.#read(options).catch((error: unknown) =>
-          Promise.reject(ioFailed('reading the log', error)),
-        );
+        const reading = naming('reading the log', () => this.#read(options));
         this.#reading = reading.catch(() => undefined);
         const deliveries = await reading;
         if (deliveries.length > 0) return deliveries;

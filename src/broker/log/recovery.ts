@@ -24,6 +24,8 @@ export interface Recovered {
  */
 export async function recover(io: Io, folder: string, now: number): Promise<Recovered> {
   await removeDrafts(io, folder);
+  // A process that was killed right after it named a segment left a name that a power cut may still take back.
+  await io.syncFolder(folder);
   const tail = (await listSegments(io, folder)).at(-1);
   return tail === undefined ? begin(io, folder, now) : scanTail(io, folder, tail);
 }
@@ -46,11 +48,12 @@ async function scanTail(io: Io, folder: string, first: number): Promise<Recovere
   const file = await io.open(path, 'write');
   try {
     const header = await readHeader(file, path);
-    const { cursor, index, totals } = await walk(file, path, header);
+    const { cursor, index, totals, groupByte } = await walk(file, path, header);
     const { byte, offset } = cursor;
     const bytesCut = await inspectRest(file, path, { byte, offset });
     await file.truncate(byte);
     // What the last process wrote may be whole and yet not on disk: from here on readers are given it.
+    await rewrite(file, groupByte, byte);
     await file.sync();
     return { tail: { header, file, index, totals }, end: { offset: offset - 1, segment: first, byte }, bytesCut };
   } catch (error) {
@@ -59,21 +62,33 @@ async function scanTail(io: Io, folder: string, first: number): Promise<Recovere
   }
 }
 
-/** Goes over every whole record from the segment's beginning. */
+/**
+ * Writes the last group commit over itself. Where its sync failed the kernel may keep it in memory as clean: it reads well,
+ * a second sync has nothing to do, and a power cut takes it, with all that would stand behind it by then.
+ */
+async function rewrite(file: IoFile, from: number, to: number): Promise<void> {
+  const group = Buffer.allocUnsafeSlow(to - from);
+  const count = await file.read(group, from);
+  await file.write([group.subarray(0, count)], from);
+}
+
+/** Goes over every whole record from the segment's beginning; the last group commit begins at `groupByte`. */
 async function walk(file: IoFile, path: string, header: Header) {
   const cursor = new SegmentCursor(file, path, { byte: header.bytes, offset: header.first });
   const index = SparseIndex.begin(header);
   const totals = new RunningTotals(header.totals);
   const size = await file.size();
+  let groupByte = header.bytes;
   try {
     while (await cursor.next(size)) {
+      if (groupFirstOf(cursor.buffer, cursor.at) === cursor.offset) groupByte = cursor.byte;
       indexRecord(cursor, index, totals);
       cursor.advance();
     }
   } catch (error) {
     if (!isAzudError(error, 'log-damaged')) throw error;
   }
-  return { cursor, index, totals };
+  return { cursor, index, totals, groupByte };
 }
 
 /**
