@@ -1,5 +1,5 @@
 import { type AzudError, isAzudError } from '../../src/error/azud-error.ts';
-import type { SimulatedDisk } from '../support/simulated-disk.ts';
+import type { DiskCall, SimulatedDisk } from '../support/simulated-disk.ts';
 import type { Chance } from './chance.ts';
 import { check } from './check.ts';
 import type { Client, Door } from './clients.ts';
@@ -7,7 +7,6 @@ import type { History } from './history.ts';
 import { Machine } from './machine.ts';
 import { Operator } from './operator.ts';
 import type { Plan, Trouble } from './plan.ts';
-import type { Watch } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Troubles } from './troubles.ts';
 
@@ -16,6 +15,9 @@ const STEPS_MAX = 60_000;
 const HOUR_MS = 3_600_000;
 /** "Accepts again within 5 s of space coming back." */
 const ROOM_MS_MAX = 5_000;
+
+/** Told of every call to the disk, when it is made. */
+export type Watch = (boot: number, call: DiskCall) => void;
 
 export interface BootOptions {
   readonly disk: SimulatedDisk;

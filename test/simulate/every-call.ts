@@ -2,9 +2,10 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DiskCall } from '../support/simulated-disk.ts';
 import { ROOT } from '../support/tidy/source.ts';
+import type { Watch } from './boot.ts';
 import type { OwnedChance } from './chance.ts';
 import { FOREVER, type Plan, type Trouble } from './plan.ts';
-import { run, type Watch } from './run.ts';
+import { run } from './run.ts';
 import { canFail } from './troubles.ts';
 
 /** One call to the disk in the source: `segment.ts:94 createSegment`, with what it calls. */

@@ -56,7 +56,7 @@ export class History {
       const cursed = lines.some((n) => this.events.get(n)?.kind === 'cursed');
       for (const [line, n] of lines.entries()) {
         const bad = cursed || (this.events.get(n)?.kind ?? 'good') !== 'good';
-        if (bad) letters.set(deadLetterId(batch.id, batch.rows?.[line] ?? line + 1), n);
+        if (bad) letters.set(deadLetterId(batch.transactionId, batch.rows?.[line] ?? line + 1), n);
       }
     }
     const events = batch.replays ? [] : [...lines, ...rejects];
@@ -72,11 +72,6 @@ export class History {
       discards: batch.discards.map(({ id }) => id),
       acked: false,
     });
-  }
-
-  /** In how many batches the refused row of a letter was sent. */
-  batchesOfLetter(id: string): number {
-    return this.batches.values().reduce((count, { letters }) => count + (letters.has(id) ? 1 : 0), 0);
   }
 
   acked(batchId: string, position: Position | null): void {

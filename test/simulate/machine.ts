@@ -159,6 +159,7 @@ export class Machine {
 function loaderLimits({ unitEventsMax }: MachineSettings) {
   return {
     unitEventsMax,
+    unitBatchesMax: 12,
     unitBytesMax: 20_000,
     unitDelayMs: 5,
     unitIntervalMs: 15,

@@ -18,7 +18,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string' },
     seed: { type: 'string' },
-    only: { type: 'string' },
+    troubles: { type: 'string' },
     requests: { type: 'string' },
     faults: { type: 'boolean', default: false },
     flips: { type: 'boolean', default: false },
@@ -58,7 +58,7 @@ async function oneSeed(seed: number, owned: OwnedChance): Promise<number> {
   for (const met of outcome.met) print(`  met ${met}`);
   for (const fault of outcome.faults) print(`  → ${fault}`);
   print(sumsText(outcome.sums));
-  const narrowed = values.only !== undefined || values.requests !== undefined;
+  const narrowed = values.troubles !== undefined || values.requests !== undefined;
   if (outcome.faults.length > 0 && !narrowed) print(await report(plan, outcome, owned));
   print(outcome.faults.length === 0 ? 'no promise broken' : 'a promise is broken');
   return outcome.faults.length === 0 ? 0 : 1;

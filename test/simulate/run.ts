@@ -1,5 +1,5 @@
-import { type DiskCall, SimulatedDisk } from '../support/simulated-disk.ts';
-import { Boot } from './boot.ts';
+import { SimulatedDisk } from '../support/simulated-disk.ts';
+import { Boot, type Watch } from './boot.ts';
 import { Chance, type OwnedChance } from './chance.ts';
 import { type Client, makeClients } from './clients.ts';
 import { damageStore, flipSealedBit } from './damage.ts';
@@ -30,9 +30,6 @@ export interface Sums {
 }
 
 const START_MS = Date.UTC(2026, 0, 1);
-
-/** Told of every call to the disk, when it is made. */
-export type Watch = (boot: number, call: DiskCall) => void;
 
 /** Runs the plan to its end. The same plan gives the same outcome, to the last bit. */
 export async function run(plan: Plan, owned: OwnedChance, watch?: Watch): Promise<Outcome> {

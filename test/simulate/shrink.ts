@@ -42,25 +42,28 @@ export function commandOf({ seed, troubles, requests }: Plan, whole: Plan): stri
     );
     return trouble.calls === whole.troubles[at]?.calls ? String(at) : `${at}x${trouble.calls}`;
   });
-  const only = troubles.length < whole.troubles.length || kept.some((each) => each.includes('x'));
+  const fewer = troubles.length < whole.troubles.length || kept.some((each) => each.includes('x'));
   const options = [
     `--seed ${seed}`,
-    ...(only ? [`--only ${kept.join(',') || 'none'}`] : []),
+    ...(fewer ? [`--troubles ${kept.join(',') || 'none'}`] : []),
     ...(requests < whole.requests ? [`--requests ${requests}`] : []),
   ];
   return `npm run simulate -- ${options.join(' ')}`;
 }
 
 /** The plan that `commandOf` names. */
-export function restrict(
-  plan: Plan,
-  { only, requests }: { only?: string | undefined; requests?: string | undefined },
-): Plan {
-  const kept = only === undefined ? null : only.split(',').filter((each) => each !== 'none');
+export function restrict(plan: Plan, options: Restriction): Plan {
+  const kept = options.troubles?.split(',').filter((each) => each !== 'none');
   const troubles = kept?.flatMap((each) => {
     const [at, calls] = each.split('x').map(Number);
     const trouble = plan.troubles[at ?? -1];
     return trouble ? [{ ...trouble, calls: calls ?? trouble.calls }] : [];
   });
-  return { ...plan, troubles: troubles ?? plan.troubles, requests: requests ? Number(requests) : plan.requests };
+  return { ...plan, troubles: troubles ?? plan.troubles, requests: Number(options.requests ?? plan.requests) };
+}
+
+/** As the command line gives it: `0,2x1` are the first trouble, and the third for one call only. */
+export interface Restriction {
+  readonly troubles?: string | undefined;
+  readonly requests?: string | undefined;
 }
