@@ -87,6 +87,7 @@ for (const [kind, suffix, withTopic] of [
         await driver.close();
         return openDriver(topic());
       },
+      another: () => openDriver(topic()),
       faults: {
         crash: () => server.crash(),
         cut: () => proxy.cut(),
