@@ -15,6 +15,7 @@ import { Receipts } from '../query/receipts.ts';
 import { RowsReader } from '../query/rows.ts';
 import { createStoreDriver } from '../store/registry.ts';
 import { Store } from '../store/store.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { identityOf } from './identity.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
@@ -60,12 +61,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   for (const each of work) each.catch(onFatal);
   const query = queryRoom({ ...options, store, commits, key: cursorKey });
   // Nobody must wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
-  const trial = query.endpoints.faults(stopping.signal).then(
-    (faults) => {
-      for (const [endpoint, reason] of faults) log.warn('an endpoint cannot work', { endpoint, reason });
-    },
-    () => {},
-  );
+  const trial = plan.roles.includes('query') ? tellFaults(query, stopping.signal, log) : Promise.resolve();
   return {
     query,
     get state() {
@@ -77,6 +73,12 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
       await store.close();
     },
   };
+}
+
+/** Never rejects: a store that does not answer now is told of elsewhere. */
+async function tellFaults({ endpoints }: QueryRoom, signal: AbortSignal, log: Log): Promise<void> {
+  const faults = await endpoints.faults(signal).catch(() => new Map<string, string>());
+  for (const [endpoint, reason] of faults) log.warn('an endpoint cannot work', { endpoint, reason });
 }
 
 interface QueryParts extends AnalyticsOptions {

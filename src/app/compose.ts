@@ -17,7 +17,7 @@ import { type Analytics, openAnalytics } from './analytics.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { HealthChecks } from './health.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
-import type { Role } from './roles.ts';
+import { opensStore, type Role } from './roles.ts';
 import { prepareSocket, socketPath } from './sockets.ts';
 import { VERSION } from './version.ts';
 
@@ -163,7 +163,7 @@ class Process implements System {
 
   async #openAnalytics(): Promise<void> {
     const { plan, context, metrics, broker } = this.#parts;
-    if (!plan.roles.some((role) => role !== 'intake')) return this.#readyGate.resolve();
+    if (!opensStore(plan.roles)) return this.#readyGate.resolve();
     try {
       this.#analytics = await openAnalytics({
         plan,
@@ -206,9 +206,11 @@ class Process implements System {
     const intake = plan.roles.includes('intake')
       ? new Intake({ datasets, publish: (messages) => broker.publish(messages), clock: systemClock })
       : null;
+    // Receipts lie in the store: an intake that runs apart from all that open it cannot wait for them.
+    const knowsReceipts = plan.forwards || opensStore(plan.roles);
     const room = intake && {
       take: intake.take.bind(intake),
-      settled: this.#health.settled.bind(this.#health),
+      ...(knowsReceipts && { settled: this.#health.settled.bind(this.#health) }),
     };
     return {
       intake() {
@@ -222,8 +224,8 @@ class Process implements System {
   }
 
   #queryRoom(): ReturnType<Rooms['query']> {
-    if (this.#analytics) return this.#analytics.query;
     if (!this.#parts.plan.roles.includes('query')) throw elsewhere('serves no reads', 'query');
+    if (this.#analytics) return this.#analytics.query;
     throw new AzudError('unavailable', `the store is not open yet: ${this.#health.step}`, { retryAfterSeconds: 1 });
   }
 

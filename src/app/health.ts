@@ -12,6 +12,7 @@ import { exposeMerged, type Metrics } from '../telemetry/metrics.ts';
 import { ProcessMetrics } from '../telemetry/process-metrics.ts';
 import type { Analytics } from './analytics.ts';
 import type { ProcessPlan } from './plan.ts';
+import { opensStore } from './roles.ts';
 
 export interface HealthOptions {
   readonly plan: ProcessPlan;
@@ -99,7 +100,7 @@ export class HealthChecks implements SystemRoom {
     const takesIn = plan.roles.includes('intake');
     const checks: Check[] = [];
     if (takesIn) checks.push(check('broker', refusal), await diskCheck(io, plan.config.dataDir));
-    if (plan.roles.every((role) => role === 'intake')) return checks;
+    if (!opensStore(plan.roles)) return checks;
     const open = analytics();
     checks.push(check('store', open ? undefined : this.step));
     // A broker that takes nothing in still gives what it has; one that is away gives nothing.

@@ -17,24 +17,40 @@ export function rolesOf(name: string): readonly Role[] {
   throw new AzudError('invalid-usage', `there is no role ${name}${didYouMean(name, [...ROLES, 'all'])}`);
 }
 
-/** Kinds that live inside one installation: one log on one disk, one database file, or memory. */
-const EMBEDDED: ReadonlySet<string> = new Set(['log', 'memory', 'duckdb']);
+/** What a process that has the store to itself has to do. */
+const STORE_ROLES: readonly Role[] = ['loader', 'query'];
+
+export function opensStore(roles: readonly Role[]): boolean {
+  return roles.some((role) => role !== 'intake');
+}
+
+/** Of the broker and of the store: what their drivers declare. */
+export interface Sharing {
+  readonly broker: Shared;
+  readonly store: Shared;
+}
+
+type Shared = { readonly kind: string; readonly sharing: 'process' | 'host' | 'network' };
 
 /**
  * Roles split by hand over several processes, perhaps on several machines, meet only in a broker and a store that are
  * shared over the network. The supervised pair is another matter: there the two processes know each other.
  * @throws AzudError `unsafe-setting` with the reason and the remedy
  */
-export function refuseSplit(
-  roles: readonly Role[],
-  { broker, store }: { readonly broker: { readonly kind: string }; readonly store: { readonly kind: string } },
-): void {
-  if (roles.length === ROLES.length) return;
-  const part = EMBEDDED.has(broker.kind) ? { name: 'broker', ...broker } : { name: 'store', ...store };
-  if (!EMBEDDED.has(part.kind)) return;
+export function refuseSplit(roles: readonly Role[], { broker, store }: Sharing): void {
+  const alone = ROLES.some((role) => !roles.includes(role));
+  // One process may have an embedded store to itself, with everything that needs it.
+  const storeDivided = opensStore(roles) && !STORE_ROLES.every((role) => roles.includes(role));
+  const parts = [
+    ...(alone && broker.sharing !== 'network' ? [`the ${broker.kind} broker`] : []),
+    ...(storeDivided && store.sharing !== 'network' ? [`the ${store.kind} store`] : []),
+  ];
+  if (parts.length === 0) return;
   throw new AzudError(
     'unsafe-setting',
-    `the ${part.kind} ${part.name} lives inside one process tree: ${roles.join(', ')} cannot run apart from the rest`,
-    { hint: `Run azud start without --role, or choose a ${part.name} that is shared over the network.` },
+    `${parts.join(' and ')} ${parts.length > 1 ? 'live' : 'lives'} inside one process tree: ${roles.join(', ')} cannot run apart from the rest`,
+    {
+      hint: `Run azud start without --role, or choose a ${parts.map((part) => part.split(' ').at(-1)).join(' and a ')} shared over the network.`,
+    },
   );
 }

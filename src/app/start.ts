@@ -1,11 +1,13 @@
+import { BROKER_CAPABILITIES } from '../broker/registry.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Io } from '../lib/io.ts';
 import { nodeIo } from '../lib/node-io.ts';
+import { STORE_CAPABILITIES } from '../store/registry.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { compose } from './compose.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
-import { ANALYTICS_ROLES, ROLES, type Role, refuseSplit, rolesOf } from './roles.ts';
+import { ANALYTICS_ROLES, ROLES, type Role, refuseSplit, rolesOf, type Sharing } from './roles.ts';
 import { Supervisor } from './supervise.ts';
 import { exitOnUnexpected } from './unexpected.ts';
 
@@ -33,7 +35,7 @@ export async function start(options: StartOptions): Promise<number> {
   for (const warning of config.warnings) log.warn(warning);
   if (roles.length > 0) return startRoles([...new Set(roles.flatMap(rolesOf))], options, log);
   // A broker that lives in memory has nothing that two processes could share.
-  if (config.broker.kind === 'memory') return startRoles(ROLES, options, log);
+  if (sharingOf(config).broker.sharing === 'process') return startRoles(ROLES, options, log);
   return startPair(options, log);
 }
 
@@ -56,7 +58,7 @@ async function startPair({ config, allowDestructive = false, signal, say, onRead
 
 async function startRoles(roles: readonly Role[], options: StartOptions, log: Log): Promise<number> {
   const { config, signal, say, onReady, allowDestructive = false } = options;
-  refuseSplit(roles, config);
+  refuseSplit(roles, sharingOf(config));
   const title = roles.length === ROLES.length ? 'all' : roles.join('+');
   process.title = `azud ${title}`;
   const plan = onePlan(config, { roles, title, allowDestructive });
@@ -79,7 +81,7 @@ export async function startAzud(config: Config, options: StartAzudOptions = {}):
   const { roles = ['all'], io = nodeIo, allowDestructive = false, onFatal } = options;
   const log = options.log ?? createLog(config.log.level);
   const played = [...new Set(roles.flatMap(rolesOf))];
-  refuseSplit(played, config);
+  refuseSplit(played, sharingOf(config));
   const failed = Promise.withResolvers<never>();
   // Nobody need wait for a failure; who wants to hear of it gives onFatal.
   failed.promise.catch((error: unknown) => onFatal?.(error));
@@ -118,6 +120,10 @@ export interface RunningAzud {
   endpointFaults(): Promise<ReadonlyMap<string, string>>;
   /** Drains and closes everything. */
   close(): Promise<void>;
+}
+
+function sharingOf({ broker, store }: Config): Sharing {
+  return { broker: BROKER_CAPABILITIES[broker.kind], store: STORE_CAPABILITIES[store.kind] };
 }
 
 type Persona = Pick<ProcessPlan, 'roles' | 'title' | 'allowDestructive'>;

@@ -4,8 +4,22 @@ import type { Io } from '../lib/io.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Broker } from './broker.ts';
-import type { BrokerConfig } from './config.ts';
-import type { BrokerDriver } from './driver.ts';
+import type { BrokerConfig, BrokerKind } from './config.ts';
+import type { BrokerCapabilities, BrokerDriver } from './driver.ts';
+import { LOG_CAPABILITIES } from './log/capabilities.ts';
+import { MEMORY_CAPABILITIES } from './memory/capabilities.ts';
+import { NATS_CAPABILITIES } from './nats/capabilities.ts';
+import { RABBITMQ_CAPABILITIES } from './rabbitmq/capabilities.ts';
+import { SNSSQS_CAPABILITIES } from './snssqs/capabilities.ts';
+
+/** What each kind can do, known before its driver is loaded; a driver may know size and promise more exactly. */
+export const BROKER_CAPABILITIES: Readonly<Record<BrokerKind, BrokerCapabilities>> = {
+  log: LOG_CAPABILITIES,
+  memory: MEMORY_CAPABILITIES,
+  nats: NATS_CAPABILITIES,
+  rabbitmq: RABBITMQ_CAPABILITIES,
+  snssqs: SNSSQS_CAPABILITIES,
+};
 
 /** What a driver may need of the process it runs in. */
 export interface BrokerContext {

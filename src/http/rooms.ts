@@ -21,9 +21,9 @@ export interface IntakeRoom {
   take(request: IntakeRequest): Promise<IntakeResult>;
   /**
    * The receipt of what was just taken in, once nothing of it is queued, wherever receipts live; null when the time is
-   * over. @throws AzudError `unavailable`
+   * over. Absent where no receipts can be read. @throws AzudError `unavailable`
    */
-  settled(transactionId: string, patience: Patience): Promise<Receipt | null>;
+  settled?(transactionId: string, patience: Patience): Promise<Receipt | null>;
 }
 
 export interface QueryRoom {

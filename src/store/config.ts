@@ -7,6 +7,7 @@ export type { DuckdbStoreConfig, MemoryStoreConfig, PostgresStoreConfig };
 
 /** `store:` of azud.yaml: one kind, with that kind's own settings beside it. */
 export type StoreConfig = DuckdbStoreConfig | MemoryStoreConfig | PostgresStoreConfig;
+export type StoreKind = StoreConfig['kind'];
 
 /** Every kind of store with its settings: parser, reference page and editor schema come from here. */
 export const STORE_SETTINGS = choice(

@@ -2,8 +2,18 @@ import { AzudError } from '../error/azud-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { StoreConfig } from './config.ts';
-import type { StoreDriver } from './driver.ts';
+import type { StoreConfig, StoreKind } from './config.ts';
+import type { StoreCapabilities, StoreDriver } from './driver.ts';
+import { DUCKDB_CAPABILITIES } from './duckdb/capabilities.ts';
+import { MEMORY_CAPABILITIES } from './memory/capabilities.ts';
+import { POSTGRES_CAPABILITIES } from './postgres/capabilities.ts';
+
+/** What each kind can do, known before its driver is loaded. */
+export const STORE_CAPABILITIES: Readonly<Record<StoreKind, StoreCapabilities>> = {
+  duckdb: DUCKDB_CAPABILITIES,
+  memory: MEMORY_CAPABILITIES,
+  postgres: POSTGRES_CAPABILITIES,
+};
 
 export interface StoreContext {
   /** Absolute path of the data directory. */

@@ -30,6 +30,13 @@ export async function asSuperuser(text: string, url = POSTGRES_URL): Promise<Rec
   }
 }
 
+/** A `store:` on the shared server with a schema of its own, which goes when the tests of the file have ended. */
+export function freshPostgres(): Readonly<Record<string, unknown>> {
+  const schema = freshSchema();
+  after(() => dropSchema(schema));
+  return { kind: 'postgres', url: POSTGRES_URL, schema };
+}
+
 export async function dropSchema(schema: string, url = POSTGRES_URL): Promise<void> {
   await asSuperuser(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`, url);
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { LOG_LIMITS } from '../../limits.ts';
 import type {
   Backlog,
   BrokerCapabilities,
@@ -14,6 +13,7 @@ import type {
   ReceiveOptions,
   Subscription,
 } from '../driver.ts';
+import { MEMORY_CAPABILITIES } from './capabilities.ts';
 import { closed, positionUnknown, streamUnknown, tooLarge } from './errors.ts';
 
 export interface MemoryOptions {
@@ -39,18 +39,10 @@ export class MemoryDriver implements BrokerDriver {
   #open = false;
   #acked = 0;
 
-  constructor({ clock, memory = new Memory(), messageBytesMax = LOG_LIMITS.recordBytesMax }: MemoryOptions) {
+  constructor({ clock, memory = new Memory(), messageBytesMax = MEMORY_CAPABILITIES.messageBytesMax }: MemoryOptions) {
     this.#clock = clock;
     this.#memory = memory;
-    this.capabilities = {
-      kind: 'memory',
-      order: true,
-      positions: true,
-      find: true,
-      sharing: 'process',
-      messageBytesMax,
-      durability: 'acknowledged means kept in the memory of this process: for tests only',
-    };
+    this.capabilities = { ...MEMORY_CAPABILITIES, messageBytesMax };
   }
 
   async open(): Promise<void> {

@@ -13,9 +13,10 @@ import type {
   Subscription,
 } from '../driver.ts';
 import { refuseMissing } from '../topology.ts';
+import { ENVELOPE_BYTES, NATS_CAPABILITIES } from './capabilities.ts';
 import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { type DurabilitySettings, durabilityOf } from './durability.ts';
-import { ENVELOPE_BYTES, headersOf, messageOf } from './envelope.ts';
+import { headersOf, messageOf } from './envelope.ts';
 import { classified, removedBefore, tooLarge } from './errors.ts';
 import { Loaders } from './loaders.ts';
 import { ALL, nameOf, partitionOf, positionIn, progressOf, type Reached, reachedBy } from './places.ts';
@@ -50,24 +51,13 @@ export interface NatsContext {
   readonly clock: Clock;
 }
 
-/** Until the server has told its own bounds: what nats-server starts with. */
-const PAYLOAD_BYTES_DEFAULT = 1024 * 1024;
-
 /** One JetStream stream in partitions: positions are its sequences, and whoever reads begins where its store ends. */
 export class NatsDriver implements BrokerDriver {
   readonly #settings: NatsSettings;
   readonly #clock: Clock;
   readonly #topology: Topology;
   readonly #connection: Connection<Link>;
-  #capabilities: BrokerCapabilities = {
-    kind: 'nats',
-    order: true,
-    positions: true,
-    find: true,
-    sharing: 'network',
-    messageBytesMax: PAYLOAD_BYTES_DEFAULT - ENVELOPE_BYTES,
-    durability: 'acknowledged means written by the NATS servers that keep the stream',
-  };
+  #capabilities = NATS_CAPABILITIES;
   /** Of the positions that it gives. */
   #name = '';
   #tally: Promise<Tally> | null = null;

@@ -12,9 +12,6 @@ const TIME = 'Azud-Time';
 /** Set by the server where only headers were asked for. */
 const SIZE = 'Nats-Msg-Size';
 
-/** Room for subject and headers beside the payload, bytes: three UUIDs, names and numbers come to about 300. */
-export const ENVELOPE_BYTES = 1_024;
-
 /** A message without its payload. */
 export interface Envelope extends Omit<Message, 'payload'> {
   readonly payloadBytes: number;

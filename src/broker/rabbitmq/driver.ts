@@ -12,6 +12,7 @@ import type {
 } from '../driver.ts';
 import { topicMissing } from '../errors.ts';
 import { refuseMissing } from '../topology.ts';
+import { RABBITMQ_CAPABILITIES } from './capabilities.ts';
 import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { envelopeOf } from './envelope.ts';
 import { classified, tooLarge } from './errors.ts';
@@ -33,9 +34,6 @@ export interface RabbitmqContext {
   readonly clock: Clock;
 }
 
-/** RabbitMQ takes more; a queue of large messages is slow and a prefetch of them fills the memory. An event has 256 KiB. */
-const MESSAGE_BYTES_MAX = 512 * 1024;
-
 /** One quorum queue: loaders share it, and the store knows what it has by the ids of the batches. */
 export class RabbitmqDriver implements BrokerDriver {
   readonly capabilities: BrokerCapabilities;
@@ -52,17 +50,12 @@ export class RabbitmqDriver implements BrokerDriver {
     this.#clock = clock;
     this.#topology = { ...settings, queue: settings.queue ?? `azud_${system}` };
     this.#connection = connectionTo(settings);
-    this.capabilities = {
-      kind: 'rabbitmq',
-      order: false,
-      positions: false,
-      find: false,
-      sharing: 'network',
-      messageBytesMax: MESSAGE_BYTES_MAX,
-      durability: settings.auto_declare
-        ? 'acknowledged means fsynced by a majority of the RabbitMQ nodes that hold the quorum queue'
-        : `acknowledged means confirmed by RabbitMQ, as safe as your infrastructure code has made the queue ${this.#topology.queue}`,
-    };
+    this.capabilities = settings.auto_declare
+      ? RABBITMQ_CAPABILITIES
+      : {
+          ...RABBITMQ_CAPABILITIES,
+          durability: `acknowledged means confirmed by RabbitMQ, as safe as your infrastructure code has made the queue ${this.#topology.queue}`,
+        };
   }
 
   /** The queue is made when it is missing and `auto_declare` is set. @throws also `topic-missing`, `unsafe-setting` */
@@ -148,7 +141,8 @@ export class RabbitmqDriver implements BrokerDriver {
 
   async #publishOne({ publisher }: Link, message: Message): Promise<PublishResult> {
     const bytes = message.payload.length;
-    if (bytes > MESSAGE_BYTES_MAX) return { error: tooLarge(bytes, MESSAGE_BYTES_MAX) };
+    const bytesMax = this.capabilities.messageBytesMax;
+    if (bytes > bytesMax) return { error: tooLarge(bytes, bytesMax) };
     try {
       await publisher.basicPublish(envelopeOf(message, this.#topology.queue), message.payload);
       return { position: null };

@@ -13,6 +13,7 @@ import type {
 import { notConnected, topicMissing } from '../errors.ts';
 import { refuseMissing } from '../topology.ts';
 import { Aws, type ServerSettings } from './aws.ts';
+import { SNS_BYTES_MAX, SNSSQS_CAPABILITIES, SQS_BYTES_MAX } from './capabilities.ts';
 import { payloadBytesMax } from './envelope.ts';
 import { misconfigured, tooLarge } from './errors.ts';
 import { Outbox } from './outbox.ts';
@@ -36,11 +37,6 @@ export interface SnssqsContext {
   readonly system: string;
   readonly clock: Clock;
 }
-
-/** One message of SNS, and all of one request together, bytes as it counts them. */
-const SNS_BYTES_MAX = 256 * 1024;
-/** The same of SQS, where the queue sets no lower bound. */
-const SQS_BYTES_MAX = 1024 * 1024;
 
 interface Opened {
   readonly found: Found;
@@ -68,11 +64,7 @@ export class SnssqsDriver implements BrokerDriver {
   get capabilities(): BrokerCapabilities {
     const { topic } = this.#topology;
     return {
-      kind: 'snssqs',
-      order: false,
-      positions: false,
-      find: false,
-      sharing: 'network',
+      ...SNSSQS_CAPABILITIES,
       messageBytesMax: payloadBytesMax(this.#serviceBytesMax),
       durability: durabilityOf(this.#settings, topic, this.#opened?.found ?? null),
     };

@@ -146,7 +146,7 @@ function taking(datasetOf: (params: RouteRequest['params']) => string | null): H
       allow: (dataset) => authorize(request.principal, `intake:${dataset}`),
     });
     if (options.waitMs === 0) return accepted(result);
-    const receipt = await settled(result, options.waitMs, { request, intake });
+    const receipt = intake.settled ? await settled(result, options.waitMs, { request, settled: intake.settled }) : null;
     return receipt ? jsonAnswer(200, { ...counted(result), ...receipt }) : queued(result);
   };
 }
@@ -180,7 +180,7 @@ async function settled({ transactionId }: IntakeResult, waitMs: number, wait: Wa
     // A hung process takes longer to notice than the caller may want to wait.
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ms + GRACE_MS)]);
     try {
-      const receipt = await wait.intake.settled(transactionId, { ms, signal: limit });
+      const receipt = await wait.settled(transactionId, { ms, signal: limit });
       if (receipt) return receipt;
     } catch (error) {
       if (!isAzudError(error, 'unavailable') && !limit.aborted) throw error;
@@ -191,7 +191,7 @@ async function settled({ transactionId }: IntakeResult, waitMs: number, wait: Wa
 
 interface Waiting {
   readonly request: RouteRequest;
-  readonly intake: IntakeRoom;
+  readonly settled: NonNullable<IntakeRoom['settled']>;
 }
 
 /** The hot answer, built by hand: nothing in it needs escaping. */

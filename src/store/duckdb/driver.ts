@@ -17,7 +17,6 @@ import type {
   RowsLimits,
   RowsQuery,
   SqlQuery,
-  StoreCapabilities,
   StoreDriver,
   TableFacts,
   WriteUnit,
@@ -28,6 +27,7 @@ import { SYSTEM_TABLES } from '../tables.ts';
 import { badRow } from '../value.ts';
 import { runApart } from './ad-hoc.ts';
 import { AdHocCopy } from './ad-hoc-copy.ts';
+import { DUCKDB_CAPABILITIES } from './capabilities.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
 import { classify } from './errors.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
@@ -65,12 +65,7 @@ const DAY_MS = 24 * 3600 * 1000;
 const BATCH_IDS_KEPT_MS = 14 * DAY_MS;
 
 export class DuckdbStoreDriver implements StoreDriver {
-  readonly capabilities: StoreCapabilities = {
-    kind: 'duckdb',
-    sql: true,
-    sharing: 'process',
-    columnTypes: ['string', 'integer', 'number', 'decimal', 'boolean', 'timestamp', 'date', 'uuid', 'json'],
-  };
+  readonly capabilities = DUCKDB_CAPABILITIES;
   readonly #settings: DuckdbSettings;
   readonly #files: StoreFiles;
   readonly #onFatal: DuckdbContext['onFatal'];

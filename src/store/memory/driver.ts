@@ -10,7 +10,6 @@ import type {
   RowStream,
   RowsLimits,
   RowsQuery,
-  StoreCapabilities,
   StoreDriver,
   TableFacts,
   UnitBatch,
@@ -24,6 +23,7 @@ import { addCounts, linesOf, NO_COUNTS, type Settled, type SettledBatch, settle 
 import { receiptsKeptMs, sweepHorizon } from '../sweep.ts';
 import { DEAD_LETTERS, TRANSACTIONS } from '../tables.ts';
 import { columnValue, isoOf } from '../value.ts';
+import { MEMORY_CAPABILITIES } from './capabilities.ts';
 import { notOpen } from './errors.ts';
 import { type Row, selectRows } from './table.ts';
 
@@ -42,12 +42,7 @@ export class MemoryData {
 }
 
 export class MemoryStoreDriver implements StoreDriver {
-  readonly capabilities: StoreCapabilities = {
-    kind: 'memory',
-    sql: false,
-    sharing: 'process',
-    columnTypes: ['string', 'integer', 'number', 'decimal', 'boolean', 'timestamp', 'date', 'uuid', 'json'],
-  };
+  readonly capabilities = MEMORY_CAPABILITIES;
   readonly #data: MemoryData;
   #datasets: ReadonlyMap<string, Dataset> | null = null;
 

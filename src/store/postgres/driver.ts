@@ -16,7 +16,6 @@ import type {
   RowsLimits,
   RowsQuery,
   SqlQuery,
-  StoreCapabilities,
   StoreDriver,
   TableFacts,
   WriteUnit,
@@ -28,6 +27,7 @@ import { SYSTEM_TABLES } from '../tables.ts';
 import { badRow } from '../value.ts';
 import { checkAdHoc, classifyAdHoc } from './ad-hoc.ts';
 import { addressOf, readerAddress } from './address.ts';
+import { POSTGRES_CAPABILITIES } from './capabilities.ts';
 import { POSTGRES_DEFAULTS, type PostgresStoreConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { classify, columnAt } from './errors.ts';
@@ -63,12 +63,7 @@ const DAY_MS = 24 * 3600 * 1000;
 const BATCH_IDS_KEPT_MS = 14 * DAY_MS;
 
 export class PostgresStoreDriver implements StoreDriver {
-  readonly capabilities: StoreCapabilities = {
-    kind: 'postgres',
-    sql: true,
-    sharing: 'network',
-    columnTypes: ['string', 'integer', 'number', 'decimal', 'boolean', 'timestamp', 'date', 'uuid', 'json'],
-  };
+  readonly capabilities = POSTGRES_CAPABILITIES;
   readonly #config: PostgresStoreConfig;
   readonly #metrics: Metrics | undefined;
   #opened: Opened | null = null;
