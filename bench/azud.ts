@@ -17,8 +17,17 @@ export async function withAzud<T>(config: Record<string, unknown>, use: (azud: S
 }
 
 /** The bare server in a process of its own. */
-export async function withBareServer<T>(use: (port: number) => Promise<T>): Promise<T> {
-  const child = fork(join(import.meta.dirname, 'bare-server.ts'));
+export function withBareServer<T>(use: (port: number) => Promise<T>): Promise<T> {
+  return withServer('bare-server.ts', [], use);
+}
+
+/** A server that Azud is compared with, in a process of its own; it tells its port when it listens. */
+export async function withServer<T>(
+  file: string,
+  args: readonly string[],
+  use: (port: number) => Promise<T>,
+): Promise<T> {
+  const child = fork(join(import.meta.dirname, file), args);
   try {
     const [port] = (await once(child, 'message')) as [number];
     return await use(port);

@@ -6,8 +6,10 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Case, Figure } from './case.ts';
 import { batches } from './cases/batches.ts';
+import { brokers } from './cases/brokers.ts';
 import { freshness } from './cases/freshness.ts';
 import { growth } from './cases/growth.ts';
+import { insertPerEvent } from './cases/insert-per-event.ts';
 import { intake } from './cases/intake.ts';
 import { log } from './cases/log.ts';
 import { memory } from './cases/memory.ts';
@@ -16,7 +18,20 @@ import { rowById } from './cases/row-by-id.ts';
 import { single } from './cases/single.ts';
 import { store } from './cases/store.ts';
 
-const CASES: readonly Case[] = [single, batches, intake, freshness, rowById, log, store, postgres, memory, growth];
+const CASES: readonly Case[] = [
+  single,
+  batches,
+  intake,
+  freshness,
+  rowById,
+  log,
+  store,
+  postgres,
+  memory,
+  growth,
+  brokers,
+  insertPerEvent,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
