@@ -21,12 +21,16 @@ export function withBareServer<T>(use: (port: number) => Promise<T>): Promise<T>
   return withServer('bare-server.ts', [], use);
 }
 
-/** A server that Azud is compared with, in a process of its own; it tells its port when it listens. */
-export async function withServer<T>(
-  file: string,
-  args: readonly string[],
+/** The server that INSERTs each event, in a process of its own: `plain` or `tuned`. */
+export function withInsertServer<T>(
+  options: { readonly url: string; readonly table: string; readonly form: 'plain' | 'tuned' },
   use: (port: number) => Promise<T>,
 ): Promise<T> {
+  return withServer('insert-server.ts', [options.url, options.table, options.form], use);
+}
+
+/** It tells its port when it listens. */
+async function withServer<T>(file: string, args: readonly string[], use: (port: number) => Promise<T>): Promise<T> {
   const child = fork(join(import.meta.dirname, file), args);
   try {
     const [port] = (await once(child, 'message')) as [number];

@@ -1,6 +1,6 @@
 import { asSuperuser, dropSchema, freshSchema, POSTGRES_URL } from '../../test/support/postgres.ts';
 import type { System } from '../../test/support/system.ts';
-import { JSON_TYPE, portOf, settled, withAzud, withServer } from '../azud.ts';
+import { JSON_TYPE, portOf, settled, withAzud, withInsertServer } from '../azud.ts';
 import { atLeast, below, type Case, type CaseOptions, type Figure, median, ms, perSecond, shape } from '../case.ts';
 import { benchConfig, eventLine } from '../events.ts';
 import { type LoadResult, load } from '../http-load.ts';
@@ -41,13 +41,13 @@ async function rounds(azud: System, ports: readonly [number, number], { quick, s
 
 async function measure(options: CaseOptions): Promise<readonly Figure[]> {
   const [schema, classic] = [freshSchema(), freshSchema()];
-  const inserting = (form: string) => [POSTGRES_URL, `${classic}.orders`, form];
+  const common = { url: POSTGRES_URL, table: `${classic}.orders` };
   const store = { kind: 'postgres', url: POSTGRES_URL, schema };
   await asSuperuser(`CREATE SCHEMA ${classic}; ${table(`${classic}.orders`)}`);
   try {
     const results = await withAzud({ ...benchConfig(), broker: { kind: 'log' }, store }, (azud) =>
-      withServer('insert-server.ts', inserting('plain'), (plain) =>
-        withServer('insert-server.ts', inserting('tuned'), (tuned) => rounds(azud, [plain, tuned], options)),
+      withInsertServer({ ...common, form: 'plain' }, (plain) =>
+        withInsertServer({ ...common, form: 'tuned' }, (tuned) => rounds(azud, [plain, tuned], options)),
       ),
     );
     return figuresOf(results);
