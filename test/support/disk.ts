@@ -52,7 +52,7 @@ export function smallDiskOf(system: System, path: string): FillableDisk {
   };
 }
 
-async function appendUntilFull(file: { write(bytes: Buffer): Promise<unknown> }, bytes: Buffer): Promise<void> {
+export async function appendUntilFull(file: { write(bytes: Buffer): Promise<unknown> }, bytes: Buffer): Promise<void> {
   for (;;) {
     try {
       await file.write(bytes);
