@@ -15,6 +15,7 @@ import { log } from './cases/log.ts';
 import { memory } from './cases/memory.ts';
 import { postgres } from './cases/postgres.ts';
 import { rowById } from './cases/row-by-id.ts';
+import { runaway } from './cases/runaway.ts';
 import { single } from './cases/single.ts';
 import { store } from './cases/store.ts';
 
@@ -31,6 +32,7 @@ const CASES: readonly Case[] = [
   growth,
   brokers,
   insertPerEvent,
+  runaway,
 ];
 
 const { values, positionals } = parseArgs({
