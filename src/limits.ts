@@ -153,10 +153,6 @@ export const QUERY_LIMITS = Object.freeze({
   trialTimeoutMs: 5_000,
   /** After the interrupt: some functions of DuckDB heed none for a minute, and then only the end of the process ends them. */
   interruptGraceMs: 2_000,
-  cacheEntriesMax: 1_000,
-  cacheBytesMax: 64 * MiB,
-  /** A larger result is streamed and not kept: eight fill the cache. */
-  cacheEntryBytesMax: 8 * MiB,
   /** Dead letters on one page: each may be 256 KiB. */
   deadLettersMax: 1_000,
   /** Dead letters read, checked and published at once by a replay of many: 25 MiB at worst. */
@@ -185,6 +181,36 @@ export const AD_HOC_LIMITS = Object.freeze({
   copyRestFactor: 10,
   /** A copy that nobody has asked for this long is removed, ms. */
   copyIdleMs: 15 * 60_000,
+});
+
+/** Results of endpoints and transactions on their way: kept for a while, never relied on. */
+export const CACHE_LIMITS = Object.freeze({
+  /** In process: results, and their bytes. */
+  entriesMax: 1_000,
+  bytesMax: 64 * MiB,
+  /** In process: a larger result is streamed and not kept. Eight fill the cache. */
+  entryBytesMax: 8 * MiB,
+  /** In a shared cache: 1 MiB takes 8 ms of a 1 Gbit/s link, and a tenth of a call's time. */
+  sharedEntryBytesMax: 1 * MiB,
+  /** After a call that failed, ms: the cache is left alone so long, doubled for each further failure. */
+  restFirstMs: 1_000,
+  restMaxMs: 5_000,
+  /** To a new connection, ms. */
+  openTimeoutMs: 2_000,
+  /** After a connection was lost, ms; doubled for each further failure, up to the longest rest. */
+  reconnectFirstMs: 100,
+  /** Between two lines about the same kind of failure in the log, ms. */
+  warnIntervalMs: 60_000,
+  /** How long others wait for a process that makes the same result, ms; then they make it themselves. */
+  flightMs: 2_000,
+  /** A dataset into which nothing is stored keeps its generation so long, ms. */
+  generationMs: 30 * 24 * 3600 * 1000,
+  /** In process: transactions remembered for their receipts. About 200 bytes each: 10 MB of the intake's heap. */
+  transactionsMax: 50_000,
+  /** Transactions that wait to be told to a shared cache, a second of the fastest intake; more are let go. */
+  transactionsWaitingMax: 20_000,
+  /** Transactions told at once. */
+  transactionsTold: 500,
 });
 
 export const DURATIONS = Object.freeze({

@@ -4,7 +4,6 @@ import { systemClock } from '../lib/clock.ts';
 import { Keeper } from '../loader/keeper.ts';
 import { Loader, type LoaderState } from '../loader/loader.ts';
 import { AdHoc } from '../query/ad-hoc.ts';
-import { MemoryCache } from '../query/cache.ts';
 import { Commits } from '../query/commits.ts';
 import { Conservation } from '../query/conservation.ts';
 import { Datasets } from '../query/datasets.ts';
@@ -17,6 +16,7 @@ import { createStoreDriver } from '../store/registry.ts';
 import { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Caches } from './caches.ts';
 import { identityOf } from './identity.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
 
@@ -24,6 +24,7 @@ export interface AnalyticsOptions extends ComposeContext {
   readonly plan: ProcessPlan;
   readonly metrics: Metrics;
   readonly broker: Broker;
+  readonly caches: Caches;
 }
 
 /** The half of a process that has the store: loads and answers reads. */
@@ -36,7 +37,7 @@ export interface Analytics {
 
 /** @throws AzudError as `Store.open`, `missing-package` */
 export async function openAnalytics(options: AnalyticsOptions): Promise<Analytics> {
-  const { plan, metrics, broker, log, onStep, onFatal } = options;
+  const { plan, metrics, broker, caches, log, onStep, onFatal } = options;
   const { config } = plan;
   // A process that only answers reads and loads is started anew at once; one that also takes in lives on.
   const onStuck = plan.door === 'internal' ? onFatal : (error: Error) => log.error(error.message);
@@ -46,6 +47,8 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const { cursorKey, group } = await identityOf(store, config.dataDir);
   const stopping = new AbortController();
   const commits = new Commits(systemClock);
+  const query = queryRoom({ ...options, store, commits, key: cursorKey });
+  const { watched } = query.endpoints;
   const loader = new Loader({
     broker,
     store,
@@ -54,12 +57,13 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
     log,
     metrics,
     group,
+    onStored: async (datasets) => caches.results?.changed(datasets.intersection(watched)),
     onCommitted: (transactionId) => commits.tell(transactionId),
   });
   const keeper = new Keeper({ broker, store, clock: systemClock, log });
+  await caches.opened;
   const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
   for (const each of work) each.catch(onFatal);
-  const query = queryRoom({ ...options, store, commits, key: cursorKey });
   // Nobody must wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
   const trial = plan.roles.includes('query') ? tellFaults(query, stopping.signal, log) : Promise.resolve();
   return {
@@ -87,14 +91,27 @@ interface QueryParts extends AnalyticsOptions {
   readonly key: Buffer;
 }
 
-function queryRoom({ plan, broker, store, commits, key, log }: QueryParts): QueryRoom {
+function queryRoom({ plan, broker, store, commits, key, caches, log }: QueryParts): QueryRoom {
   const { datasets, endpoints } = plan.config;
+  const { transactions, results } = caches;
+  if (!results) throw new Error('a process that reads keeps results');
   return {
     adHoc: new AdHoc({ store, config: plan.config.sql, clock: systemClock, log }),
     rows: new RowsReader({ store, datasets, cursorKey: key }),
     datasets: new Datasets({ store, broker, datasets }),
-    endpoints: new Endpoints({ endpoints: compileEndpoints(endpoints), store, cache: new MemoryCache(systemClock) }),
-    receipts: new Receipts({ store, broker, commits, clock: systemClock }),
+    endpoints: new Endpoints({
+      endpoints: compileEndpoints(endpoints),
+      store,
+      results,
+      datasets: [...datasets.keys()],
+    }),
+    receipts: new Receipts({
+      store,
+      broker,
+      commits,
+      clock: systemClock,
+      takenIn: async (id) => transactions?.find(id) ?? null,
+    }),
     conservation: new Conservation({ store, broker, datasets }),
     deadLetters: new DeadLetters({ store, broker, datasets, clock: systemClock, cursorKey: key, log }),
   };

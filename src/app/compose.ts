@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.ts';
 import { openBroker } from '../broker/registry.ts';
 import { AzudError } from '../error/azud-error.ts';
+import type { TakenIn } from '../event/taken-in.ts';
 import { Authenticator } from '../http/auth.ts';
 import { createDocuments } from '../http/documents.ts';
 import { Forwarder } from '../http/forward.ts';
@@ -14,6 +15,7 @@ import { HTTP_LIMITS } from '../limits.ts';
 import { compileEndpoints } from '../query/endpoint.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Analytics, openAnalytics } from './analytics.ts';
+import { type Caches, openCaches } from './caches.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { HealthChecks } from './health.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
@@ -31,6 +33,8 @@ export interface System {
   readonly ready: Promise<void>;
   /** See `Endpoints.faults`; none while the store is not open, or elsewhere. */
   endpointFaults(): Promise<ReadonlyMap<string, string>>;
+  /** Why the cache cannot be reached; null: it can, or this process has none. */
+  cacheFault(): Promise<AzudError | null>;
   /** Takes no new request, and answers those in flight. */
   drain(): Promise<void>;
   /** Drains and closes everything. Calling it again waits for the first call. */
@@ -59,9 +63,12 @@ export async function compose(plan: ProcessPlan, context: ComposeContext): Promi
     metrics,
     onFatal: context.onFatal,
   });
+  let caches: Caches | null = null;
   try {
-    return await new Process({ plan, context, metrics, broker }).open();
+    caches = await openCaches({ plan, broker, metrics, log: context.log });
+    return await new Process({ plan, context, metrics, broker, caches }).open();
   } catch (error) {
+    await caches?.close();
     await broker.close();
     throw error;
   }
@@ -72,6 +79,7 @@ interface Parts {
   readonly context: ComposeContext;
   readonly metrics: Metrics;
   readonly broker: Broker;
+  readonly caches: Caches;
 }
 
 class Process implements System {
@@ -100,6 +108,7 @@ class Process implements System {
       forwarder: this.#forwarder,
       active: () => this.#server.active,
       analytics: () => this.#analytics,
+      takenIn: (id) => this.#takenIn(id),
     });
     // Whoever waits for readiness hears of a failure through onFatal.
     this.#readyGate.promise.catch(() => {});
@@ -143,6 +152,12 @@ class Process implements System {
     return (await this.#analytics?.query.endpoints.faults(new AbortController().signal)) ?? new Map();
   }
 
+  async cacheFault(): Promise<AzudError | null> {
+    const { caches } = this.#parts;
+    await caches.opened;
+    return caches.fault;
+  }
+
   drain(): Promise<void> {
     return this.#server.close(HTTP_LIMITS.drainTimeoutMs);
   }
@@ -158,17 +173,19 @@ class Process implements System {
     await this.#analytics?.close();
     this.#forwarder?.close();
     this.#health.close();
+    await this.#parts.caches.close();
     await this.#parts.broker.close();
   }
 
   async #openAnalytics(): Promise<void> {
-    const { plan, context, metrics, broker } = this.#parts;
+    const { plan, context, metrics, broker, caches } = this.#parts;
     if (!opensStore(plan.roles)) return this.#readyGate.resolve();
     try {
       this.#analytics = await openAnalytics({
         plan,
         metrics,
         broker,
+        caches,
         ...context,
         onStep: (step) => {
           this.#health.step = step;
@@ -201,16 +218,19 @@ class Process implements System {
   }
 
   #rooms(documents: Rooms['documents']): Rooms {
-    const { plan, broker } = this.#parts;
+    const { plan, broker, caches } = this.#parts;
     const { datasets } = plan.config;
+    const { transactions } = caches;
+    const onTakenIn = transactions?.tell.bind(transactions);
     const intake = plan.roles.includes('intake')
-      ? new Intake({ datasets, publish: (messages) => broker.publish(messages), clock: systemClock })
+      ? new Intake({ datasets, publish: (messages) => broker.publish(messages), onTakenIn, clock: systemClock })
       : null;
     // Receipts lie in the store: an intake that runs apart from all that open it cannot wait for them.
     const knowsReceipts = plan.forwards || opensStore(plan.roles);
     const room = intake && {
       take: intake.take.bind(intake),
       ...(knowsReceipts && { settled: this.#health.settled.bind(this.#health) }),
+      takenIn: (id: string) => this.#takenIn(id),
     };
     return {
       intake() {
@@ -221,6 +241,12 @@ class Process implements System {
       system: this.#health,
       documents,
     };
+  }
+
+  /** What another process of this system cannot find by itself. */
+  async #takenIn(transactionId: string): Promise<TakenIn | null> {
+    const { transactions } = this.#parts.caches;
+    return transactions?.local ? transactions.find(transactionId) : null;
   }
 
   #queryRoom(): ReturnType<Rooms['query']> {

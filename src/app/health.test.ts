@@ -34,7 +34,16 @@ function healthOf({ dataDir, driver, io, roles }: Half): HealthChecks {
   const broker = new Broker({ driver, metrics, log: silentLog, clock: systemClock });
   const plan = { title: 'test', roles, config: { dataDir } } as unknown as ProcessPlan;
   const analytics = { state: { name: 'running' } } as unknown as Analytics;
-  return new HealthChecks({ plan, metrics, io, broker, forwarder: null, active: () => 0, analytics: () => analytics });
+  return new HealthChecks({
+    plan,
+    metrics,
+    io,
+    broker,
+    forwarder: null,
+    active: () => 0,
+    analytics: () => analytics,
+    takenIn: async () => null,
+  });
 }
 
 /** The check of that name: true, or why not. */

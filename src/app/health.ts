@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.ts';
 import { AzudError, messageOf } from '../error/azud-error.ts';
 import type { Receipt } from '../event/outcome.ts';
+import type { TakenIn } from '../event/taken-in.ts';
 import { ANYONE } from '../http/auth.ts';
 import type { Forwarder } from '../http/forward.ts';
 import type { Check, Durability, Readiness, SystemRoom } from '../http/rooms.ts';
@@ -25,6 +26,8 @@ export interface HealthOptions {
   readonly active: () => number;
   /** Null until the store is open. */
   readonly analytics: () => Analytics | null;
+  /** See `IntakeRoom`. */
+  readonly takenIn: (transactionId: string) => Promise<TakenIn | null>;
 }
 
 /** Longest wait for the other process when somebody asks how it is, ms. */
@@ -79,12 +82,13 @@ export class HealthChecks implements SystemRoom {
 
   /** See `IntakeRoom`. @throws AzudError `unavailable` */
   async settled(id: string, patience: Patience): Promise<Receipt | null> {
-    const { forwarder, analytics } = this.#options;
+    const { forwarder, analytics, takenIn } = this.#options;
     const here = analytics();
     if (here) return here.query.receipts.settled(id, patience);
     if (!forwarder) throw new AzudError('unavailable', `the store is not open yet: ${this.step}`);
     const { signal } = patience;
-    const { status, body } = await forwarder.fetch(settledPath(id, patience.ms), { principal: ANYONE, signal });
+    const path = settledPath(id, patience.ms, await takenIn(id));
+    const { status, body } = await forwarder.fetch(path, { principal: ANYONE, signal });
     if (status === 200) return JSON.parse(body.toString()) as Receipt | null;
     throw new AzudError('unavailable', `no receipt of ${id} now`);
   }

@@ -1,5 +1,6 @@
 import { BROKER_CAPABILITIES } from '../broker/registry.ts';
 import type { Config } from '../config/config.ts';
+import type { AzudError } from '../error/azud-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Io } from '../lib/io.ts';
 import { nodeIo } from '../lib/node-io.ts';
@@ -97,6 +98,7 @@ export async function startAzud(config: Config, options: StartAzudOptions = {}):
     url: system.url,
     port: system.port,
     endpointFaults: () => system.endpointFaults(),
+    cacheFault: () => system.cacheFault(),
     close: () => system.close(),
   };
 }
@@ -118,6 +120,8 @@ export interface RunningAzud {
   readonly port: number;
   /** Why an endpoint cannot work, by its name. */
   endpointFaults(): Promise<ReadonlyMap<string, string>>;
+  /** Why the cache cannot be reached; null: it can. */
+  cacheFault(): Promise<AzudError | null>;
   /** Drains and closes everything. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { isAzudError, messageOf } from '../error/azud-error.ts';
+import { type AzudError, isAzudError, messageOf } from '../error/azud-error.ts';
 import { CATALOGUE } from '../error/catalogue.ts';
 import { CONFIG_OPTIONS, type Command, JSON_OPTION, type World } from './command.ts';
 import { configOf } from './configuration.ts';
@@ -12,11 +12,11 @@ interface Finding {
 
 export const check: Command = {
   name: 'check',
-  summary: 'Check azud.yaml as a whole; with --connect open the broker and the store too.',
+  summary: 'Check azud.yaml as a whole; with --connect open the broker, the store and the cache too.',
   arguments: [],
   options: {
     ...CONFIG_OPTIONS,
-    connect: { type: 'boolean', description: 'Open the broker and the store, and fit the tables.' },
+    connect: { type: 'boolean', description: 'Open the broker, the store and the cache, and fit the tables.' },
     schema: { type: 'boolean', description: 'Print the JSON Schema of azud.yaml, for editors.' },
     json: JSON_OPTION,
   },
@@ -64,10 +64,14 @@ async function examine({ tell, load, connect }: Examination): Promise<number> {
   if (!connect) return 0;
   const what = `broker ${config.broker.kind} and store ${config.store.kind}`;
   try {
-    const faults = await open(config);
+    const { endpoints, cache } = await open(config);
     tell({ ok: true, what, detail: 'open, and the tables fit' });
-    for (const [name, detail] of faults) tell({ ok: false, what: `endpoint ${name}`, detail });
-    return faults.size === 0 ? 0 : CATALOGUE['invalid-config'].exit;
+    if (config.cache.kind !== 'memory') {
+      tell({ ok: !cache, what: `cache ${config.cache.kind}`, detail: cache ? withHint(cache) : 'open' });
+    }
+    for (const [name, detail] of endpoints) tell({ ok: false, what: `endpoint ${name}`, detail });
+    if (endpoints.size > 0) return CATALOGUE['invalid-config'].exit;
+    return cache?.entry.exit ?? 0;
   } catch (error) {
     tell({ ok: false, what, detail: withHint(error) });
     const differences = isAzudError(error) ? error.errors : [];
@@ -106,16 +110,19 @@ function plan(config: Config): Finding[] {
   ];
 }
 
-/**
- * Opens everything as a start would, on any free port and this machine only, and closes it again.
- * Answers why an endpoint cannot work, by its name.
- */
-async function open(config: Config): Promise<ReadonlyMap<string, string>> {
+interface Faults {
+  /** Why an endpoint cannot work, by its name. */
+  readonly endpoints: ReadonlyMap<string, string>;
+  readonly cache: AzudError | null;
+}
+
+/** Opens everything as a start would, on any free port and this machine only, and closes it again. */
+async function open(config: Config): Promise<Faults> {
   const { startAzud } = await import('../app/start.ts');
   const { silentLog } = await import('../telemetry/log.ts');
   const system = await startAzud({ ...config, server: { host: '127.0.0.1', port: 0 } }, { log: silentLog });
   try {
-    return await system.endpointFaults();
+    return { endpoints: await system.endpointFaults(), cache: await system.cacheFault() };
   } finally {
     await system.close();
   }

@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '../broker/config.ts';
+import type { CacheConfig } from '../cache/config.ts';
 import type { Dataset } from '../event/dataset.ts';
 import type { AdHocConfig, EndpointDeclaration } from '../query/config.ts';
 import type { StoreConfig } from '../store/config.ts';
@@ -15,6 +16,7 @@ export interface Config {
   readonly dataDir: string;
   readonly broker: BrokerConfig;
   readonly store: StoreConfig;
+  readonly cache: CacheConfig;
   /** By name, in the order of the file. */
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly routes: readonly RouteConfig[];

@@ -50,6 +50,7 @@ describe('a configuration', () => {
     assert.deepEqual(config.server, { host: '127.0.0.1', port: 8080 });
     assert.equal(config.broker.kind, 'log');
     assert.equal(config.store.kind, 'duckdb');
+    assert.equal(config.cache.kind, 'memory');
     assert.equal(config.dataDir, join(dirname(config.file), 'data'));
     assert.equal(config.datasets.size, 0);
     assert.deepEqual(config.auth.tokens, []);
@@ -195,6 +196,10 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
   'a listening address without tokens': [
     'server: { host: 0.0.0.0 }',
     /^azud\.yaml:1:17 server\.host: 0\.0\.0\.0 can be reached from other machines/,
+  ],
+  'a cache at no address': [
+    'cache: { kind: redis, url: "http://:hush@127.0.0.1" }',
+    'azud.yaml:1:28 cache.url: expected redis://user:password@host:port/database, or rediss:// by TLS',
   ],
   'another version': ['version: 2', 'azud.yaml:1:10 version: expected 1, got 2'],
 };

@@ -177,6 +177,7 @@ function assemble(declared: Declared, { file, datasets, endpoints, warnings }: E
     dataDir: declared.data_dir,
     broker: declared.broker,
     store: declared.store,
+    cache: declared.cache,
     datasets,
     routes: declared.routes,
     endpoints,

@@ -1,3 +1,4 @@
+import { REDIS_URL, REDIS_URL_WORDS } from '../cache/redis/config.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { QUERY_LIMITS } from '../limits.ts';
 import type { Declared } from './settings.ts';
@@ -26,6 +27,10 @@ export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
   checkTokens(declared, wrong);
   checkPaths(declared, wrong);
   checkAdHoc(declared, wrong);
+  const { cache } = declared;
+  if (cache?.kind === 'redis' && typeof cache.url === 'string' && !REDIS_URL.test(cache.url)) {
+    wrong(['cache', 'url'], `expected ${REDIS_URL_WORDS}`);
+  }
   const datasets = [...(declared.datasets?.keys() ?? [])];
   declared.routes?.forEach((route, at) => {
     if (route?.dataset === undefined || datasets.includes(route.dataset)) return;

@@ -1,4 +1,5 @@
 import { BROKER_SETTINGS } from '../broker/config.ts';
+import { CACHE_SETTINGS } from '../cache/config.ts';
 import { DATASET_NAME } from '../event/dataset.ts';
 import {
   boolean,
@@ -227,6 +228,7 @@ export const SETTINGS = object(
     data_dir: path({ description: 'Where the log and the database are kept.', default: './data' }),
     broker: BROKER_SETTINGS,
     store: STORE_SETTINGS,
+    cache: CACHE_SETTINGS,
     datasets: map(dataset, {
       description: 'What Azud takes in, by name.',
       key: DATASET_NAME,

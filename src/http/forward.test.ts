@@ -91,6 +91,25 @@ test('who asks is told by the front door alone', async () => {
   assert.equal((await fetch(`${url}/who`, { headers: { 'x-azud-principal': forged } })).status, 401);
 });
 
+test('what the front door knows goes along, by a path that nobody outside can ask for', async () => {
+  const route = read('/v1/things/{id}', () => jsonAnswer(200, { plain: true }), {
+    scope: 'any',
+    forwardedTo: async ({ params }) => (params.id === 'known' ? '/internal/things/known?more=1' : null),
+  });
+  const known = testRoute(
+    '/internal/things/{id}',
+    ({ params, query, principal }) => jsonAnswer(200, { ...params, more: query.get('more'), who: principal.name }),
+    { scope: 'any' },
+  );
+  await openBack([route, known]);
+  const { url } = await openFront([route]);
+  const headers = { authorization: `Bearer ${SECRET}` };
+  const ask = async (path: string) => (await fetch(`${url}${path}`, { headers })).json();
+  assert.deepEqual(await ask('/v1/things/other'), { plain: true });
+  assert.deepEqual(await ask('/v1/things/known'), { id: 'known', more: '1', who: 'reader' });
+  assert.equal((await fetch(`${url}/internal/things/known?more=1`, { headers })).status, 404);
+});
+
 test('a problem of the other process arrives as it is', async () => {
   const route = read('/missing', () => {
     throw new TypeError('boom');

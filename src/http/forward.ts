@@ -45,13 +45,13 @@ export class Forwarder {
     this.#agent = new Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 32, scheduling: 'lifo' });
   }
 
-  /** Writes the answer of the other process. @throws AzudError `unavailable` when it is down, hung, or dies before its answer begins */
-  async forward(exchange: Exchange): Promise<void> {
+  /** Writes the answer of the other process, asked as it came or at another path. @throws AzudError `unavailable` when it is down, hung, or dies before its answer begins */
+  async forward(exchange: Exchange, path: string = exchange.url): Promise<void> {
     const { incoming, outgoing } = exchange;
     const answer = await this.#ask(
       {
         method: incoming.method ?? 'GET',
-        path: exchange.url,
+        path,
         headers: { ...kept(incoming.headers), ...proof(exchange) },
         body: hasBody(incoming) ? incoming : null,
       },

@@ -1,5 +1,6 @@
 import type { Dataset } from '../event/dataset.ts';
 import type { Receipt } from '../event/outcome.ts';
+import type { TakenIn } from '../event/taken-in.ts';
 import type { IntakeRequest, IntakeResult } from '../intake/intake.ts';
 import type { AdHoc } from '../query/ad-hoc.ts';
 import type { Conservation } from '../query/conservation.ts';
@@ -24,6 +25,8 @@ export interface IntakeRoom {
    * over. Absent where no receipts can be read. @throws AzudError `unavailable`
    */
   settled?(transactionId: string, patience: Patience): Promise<Receipt | null>;
+  /** What only this process knows of a transaction on its way; null where others can find it. */
+  takenIn(transactionId: string): Promise<TakenIn | null>;
 }
 
 export interface QueryRoom {

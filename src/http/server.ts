@@ -161,7 +161,8 @@ export class HttpServer {
     try {
       exchange.principal = this.#authenticated(route, exchange);
       if (bound.forwarded && this.#options.forwarder) {
-        await this.#options.forwarder.forward(exchange);
+        const path = await route.forwardedTo?.(exchange, this.#options.rooms);
+        await this.#options.forwarder.forward(exchange, path ?? exchange.url);
       } else {
         if (route.bodyBytesMax > 0)
           exchange.body = await readBody(exchange.incoming, route.bodyBytesMax, this.#arrivals);

@@ -20,6 +20,8 @@ export interface IntakeOptions {
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** Resolves when each message is safe or has failed: `Broker.publish`. */
   publish(messages: readonly Message[]): Promise<readonly Published[]>;
+  /** Told of what was taken in, all of one transaction, before the caller is answered; it must not hold the answer up. */
+  readonly onTakenIn?: ((messages: readonly Message[]) => void) | undefined;
   readonly clock: Clock;
   /** Replace those of INTAKE_LIMITS in tests. */
   readonly limits?: Partial<typeof INTAKE_LIMITS>;
@@ -96,6 +98,7 @@ export class Intake {
     for (const published of await this.#options.publish(messages)) {
       if ('error' in published) throw published.error;
     }
+    this.#options.onTakenIn?.(messages);
     return result;
   }
 

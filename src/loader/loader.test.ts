@@ -120,6 +120,25 @@ describe('the loader', () => {
     await balanced();
   });
 
+  test('tells of all datasets when it begins, of those it stored into before a transaction, and of what was stored already', async () => {
+    const told: string[] = [];
+    const tells = {
+      onStored: async (datasets: ReadonlySet<string>) => {
+        await new Promise(setImmediate);
+        told.push([...datasets].sort().join('+'));
+      },
+      onCommitted: () => void told.push('transaction'),
+    };
+    await flow.publish(batchOf(flights(1)));
+    const first = new Running(tells);
+    await drained();
+    await first.stop();
+    const again = new Running({ ...tells, store: storeWith({ progress: async () => [] }) });
+    await eventually(() => assert.ok(told.length >= 6));
+    await again.stop();
+    assert.deepEqual(told, Array(2).fill(['clients+flights', 'flights', 'transaction']).flat());
+  });
+
   for (const place of [0, 6, 12]) {
     test(`puts a line that the store refuses at place ${place} aside as a dead letter, and stores the rest`, async () => {
       const events = flights(13).map((event, at) => (at === place ? { flight: 'twelve' } : event));

@@ -32,6 +32,11 @@ export interface LoaderOptions {
   readonly limits?: LoaderLimits;
   /** Names the store to a broker that divides its work among the loaders of one; null: nobody else loads into it. */
   readonly group?: string | null;
+  /**
+   * Told of the datasets of every unit once it is written, or was found to be written; awaited before anybody hears of it.
+   * Told of all when a session begins: a loader before it may have died after it had written and before it said so.
+   */
+  readonly onStored?: (datasets: ReadonlySet<string>) => Promise<void>;
   /** Told of every batch's transaction once it is written. */
   readonly onCommitted?: (transactionId: string) => void;
 }
@@ -97,6 +102,7 @@ export class Loader {
     const { broker, store } = this.#options;
     const progress = await store.progress();
     this.#meter.reached(progress);
+    await this.#options.onStored?.(new Set(this.#options.datasets.keys()));
     const subscription = await broker.subscribe(progress, this.#options.group ?? null);
     this.#state = { name: 'running' };
     const gatherer = new Gatherer(subscription, { ...this.#options, limits: this.#limits });
@@ -145,6 +151,7 @@ export class Loader {
     await this.#retrying('store', signal, async () => {
       committed = await commit(batches, this.#options);
     });
+    await this.#options.onStored?.(new Set(batches.map(({ batch }) => batch.dataset)));
     this.#meter.committed(committed);
     for (const { written } of committed) this.#options.onCommitted?.(written.batch.transactionId);
   }

@@ -58,7 +58,7 @@ async function die(rejects: Reject[], more = {}) {
 
 const balanced = async () => assert.ok((await new Conservation(flow).report()).balanced);
 const receipt = async (id: string) =>
-  (await new Receipts({ ...flow, commits: new Commits(systemClock), clock: systemClock }).of(id, ASKED.signal)).counts;
+  (await new Receipts({ ...flow, commits: new Commits(systemClock), clock: systemClock }).of(id, ASKED)).counts;
 const idsOf = async (query: string) =>
   (await letters.list(new URLSearchParams(query), ASKED.signal)).data.map(({ id }) => id);
 const rowsOf = (dataset = 'flights') => [...(flow.data.rows.get(dataset)?.values() ?? [])];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
+import { memoryResults } from '../../test/support/cache.ts';
 import { AzudError, isAzudError } from '../error/azud-error.ts';
 import type { RowStream, SqlQuery, Value } from '../store/driver.ts';
-import { MemoryCache } from './cache.ts';
 import type { EndpointDeclaration, ParameterDeclaration } from './config.ts';
 import { compileEndpoints } from './endpoint.ts';
 import { bind, Endpoints } from './endpoints.ts';
@@ -173,12 +173,13 @@ describe('a call of an endpoint', () => {
   };
   const one = declare('one', { id: { type: 'string', required: true } }, { shape: 'row' });
   const cached = declare('cached', { id: { type: 'string' } }, { cacheMs: 2_500 });
-  const open = () => {
+  const open = async () => {
     const clock = { at: 0, monotonic: () => clock.at };
     const endpoints = new Endpoints({
       endpoints: compileEndpoints([DELAYS, one, cached]),
       store,
-      cache: new MemoryCache(clock),
+      results: await memoryResults(clock),
+      datasets: ['flights'],
     });
     return { clock, endpoints };
   };
@@ -193,7 +194,7 @@ describe('a call of an endpoint', () => {
   });
 
   test('streams its rows, the SQL the same whatever the values', async () => {
-    const { endpoints } = open();
+    const { endpoints } = await open();
     const answer = await call(endpoints, 'delays', 'origin=SCL');
     assert.deepEqual(JSON.parse(await text(answer.body)), { data: [{ origin: 'SCL' }, { origin: 'LIM' }] });
     assert.equal(answer.etag, null);
@@ -202,7 +203,7 @@ describe('a call of an endpoint', () => {
   });
 
   test('gives the bare row with shape row, and 404 when there is none', async () => {
-    const { endpoints } = open();
+    const { endpoints } = await open();
     assert.equal(await text((await call(endpoints, 'one', 'id=1')).body), '{"origin":"SCL"}\n');
     rows = [];
     await assert.rejects(call(endpoints, 'one', 'id=2'), { code: 'row-not-found' });
@@ -214,7 +215,7 @@ describe('a call of an endpoint', () => {
   });
 
   test('with a cache asks once for all who want the same, and again when it has expired', async () => {
-    const { clock, endpoints } = open();
+    const { clock, endpoints } = await open();
     const answers = await Promise.all(Array.from({ length: 50 }, () => call(endpoints, 'cached', 'id=1')));
     assert.equal(calls.length, 1);
     assert.equal(new Set(answers.map(({ etag }) => etag)).size, 1);
@@ -229,6 +230,27 @@ describe('a call of an endpoint', () => {
     assert.match(await text(renewed.body), /new/);
   });
 
+  test('with a cache asks again once something was stored into a dataset that it reads, and not for others', async () => {
+    const kept = declare('kept', {}, { sql: 'SELECT origin FROM "Flights" -- of all clients', cacheMs: 60_000 });
+    const all = declare('all', {}, { sql: 'SELECT count(*) FROM _transactions', cacheMs: 60_000 });
+    const results = await memoryResults();
+    const datasets = ['flights', 'clients', 'bags'];
+    const endpoints = new Endpoints({ endpoints: compileEndpoints([kept, all, one]), store, results, datasets });
+    assert.deepEqual([...endpoints.watched].sort(), ['bags', 'clients', 'flights']);
+    const asked = async (name: string, ...changed: string[]) => {
+      await call(endpoints, name, '');
+      await results.changed(changed);
+      calls = [];
+      await call(endpoints, name, '');
+      return calls.length;
+    };
+    assert.equal(await asked('kept'), 0);
+    assert.equal(await asked('kept', 'bags'), 0);
+    assert.equal(await asked('kept', 'flights'), 1);
+    assert.equal(await asked('kept', 'clients'), 1, 'a name in a comment counts too');
+    assert.equal(await asked('all', 'bags'), 1);
+  });
+
   test('tells beforehand which of them cannot work, and why, without reading a row', async () => {
     const asked: string[] = [];
     const tried = new Endpoints({
@@ -240,19 +262,21 @@ describe('a call of an endpoint', () => {
           return store.sql(query);
         },
       },
-      cache: new MemoryCache({ monotonic: () => 0 }),
+      results: await memoryResults(),
+      datasets: ['flights'],
     });
     const faults = await tried.faults(new AbortController().signal);
     assert.deepEqual([...faults], [['broken', 'no column nothing']]);
-    assert.equal(asked[1], 'SELECT * FROM (\nSELECT nothing FROM flights\n) LIMIT 0');
+    assert.equal(asked[1], 'SELECT * FROM (\nSELECT nothing FROM flights\n) AS tried LIMIT 0');
   });
 
   test('does not keep a failure', async () => {
-    const { endpoints } = open();
+    const { endpoints } = await open();
     const failing = new Endpoints({
       endpoints: compileEndpoints([cached]),
       store: { sql: () => Promise.reject(new Error('no')) },
-      cache: new MemoryCache({ monotonic: () => 0 }),
+      results: await memoryResults(),
+      datasets: ['flights'],
     });
     await assert.rejects(Promise.all([call(failing, 'cached', ''), call(failing, 'cached', '')]), /no/);
     await assert.rejects(call(failing, 'cached', ''), /no/);

@@ -1,18 +1,23 @@
+import { createHash } from 'node:crypto';
+import type { Results } from '../cache/results.ts';
 import { AzudError, isAzudError } from '../error/azud-error.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { QUERY_LIMITS } from '../limits.ts';
 import type { ReadLimits, RowStream, SqlQuery } from '../store/driver.ts';
-import { CachedResults, type ResultCache } from './cache.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type FormatOptions, formatRow, formatRows } from './format/body.ts';
 import { FORM_PARAMETERS, MEDIA_TYPES } from './format/negotiation.ts';
 import { invalidParameter, readOnce, type SearchParams } from './parameters.ts';
+import { datasetsIn } from './sql-names.ts';
 import { primed } from './stream.ts';
 
 export interface EndpointsOptions {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly store: { sql(query: SqlQuery, limits: ReadLimits): Promise<RowStream> };
-  readonly cache: ResultCache;
+  /** What is kept is dropped when one of the datasets that an endpoint reads changes. */
+  readonly results: Pick<Results, 'get'>;
+  /** Names of all. */
+  readonly datasets: readonly string[];
 }
 
 export interface EndpointCall {
@@ -42,11 +47,19 @@ interface BoundCall {
 /** Answers `GET /v1/endpoints/{name}` and every path an endpoint is given. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #results: CachedResults;
+  /** Of each endpoint that is cached, the datasets that it reads. */
+  readonly #reads = new Map<string, readonly string[]>();
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
-    this.#results = new CachedResults(options.cache);
+    for (const { name, sql, cacheMs } of options.endpoints.values()) {
+      if (cacheMs > 0) this.#reads.set(name, datasetsIn(sql, options.datasets));
+    }
+  }
+
+  /** The datasets whose changes concern what is kept. */
+  get watched(): ReadonlySet<string> {
+    return new Set([...this.#reads.values()].flat());
   }
 
   /**
@@ -61,14 +74,16 @@ export class Endpoints {
       const body = await this.#run(bound, signal);
       return { contentType, body, etag: null, maxAgeSeconds: null };
     }
-    const made = await this.#results.get({
+    const made = await this.#options.results.get({
       key: cacheKey(bound),
+      datasets: this.#reads.get(name) ?? this.#options.datasets,
       ttlMs: endpoint.cacheMs,
       // Others may be waiting for this result: the one who asked first going away must not end it for them.
       make: () => this.#run(bound, AbortSignal.timeout(endpoint.timeoutMs)),
     });
-    const body = 'bytes' in made ? made.bytes : made.chunks;
-    return { contentType, body, etag: made.etag, maxAgeSeconds: Math.floor(endpoint.cacheMs / 1000) };
+    const maxAgeSeconds = Math.floor(endpoint.cacheMs / 1000);
+    if ('chunks' in made) return { contentType, body: made.chunks, etag: null, maxAgeSeconds };
+    return { contentType, body: made.bytes, etag: etagOf(made.bytes), maxAgeSeconds };
   }
 
   /**
@@ -79,7 +94,7 @@ export class Endpoints {
     const faults = new Map<string, string>();
     for (const { name, sql, params } of this.#options.endpoints.values()) {
       const defaults = [...params].map(([param, { type, fallback }]) => [param, { type, value: fallback }] as const);
-      const text = `SELECT * FROM (\n${sql.replace(/[;\s]+$/, '')}\n) LIMIT 0`;
+      const text = `SELECT * FROM (\n${sql.replace(/[;\s]+$/, '')}\n) AS tried LIMIT 0`;
       try {
         const limits = { timeoutMs: QUERY_LIMITS.trialTimeoutMs, signal, trial: true };
         await firstRow(await this.#options.store.sql({ text, params: Object.fromEntries(defaults) }, limits));
@@ -138,6 +153,11 @@ export function bind(endpoint: Endpoint, params: SearchParams): SqlQuery['params
 function cacheKey({ endpoint, query, form: { format, raw } }: BoundCall): string {
   const values = Object.entries(query.params).map(([name, { value }]) => [name, String(value), value === null]);
   return `${endpoint.name}:${JSON.stringify([endpoint.sql, format, raw, values])}`;
+}
+
+/** A strong entity tag: equal tags mean equal bytes. */
+function etagOf(bytes: Buffer): string {
+  return `"${createHash('sha256').update(bytes).digest('base64url')}"`;
 }
 
 async function firstRow(stream: RowStream) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { batchOf, type Flow, openFlow, writeAll } from '../../test/support/flow.ts';
 import type { Backlog, Progress } from '../broker/driver.ts';
+import type { TakenIn } from '../event/taken-in.ts';
 import { systemClock } from '../lib/clock.ts';
 import { Commits } from './commits.ts';
 import { Conservation } from './conservation.ts';
@@ -74,7 +75,7 @@ describe('a receipt that is waited for', () => {
 describe('a receipt', () => {
   test('goes from queued to stored, whole at every step', async () => {
     const batch = batchOf(flights(3), { receivedAt: 1_700_000_000_000 });
-    await assert.rejects(receipts.of(batch.transactionId, NEVER), { code: 'transaction-not-found' });
+    await assert.rejects(receipts.of(batch.transactionId, { signal: NEVER }), { code: 'transaction-not-found' });
     await flow.publish(batch);
     const common = {
       transaction_id: batch.transactionId,
@@ -82,16 +83,16 @@ describe('a receipt', () => {
       received_at: '2023-11-14T22:13:20.000Z',
       dead_letters: [],
     };
-    assert.deepEqual(await receipts.of(batch.transactionId, NEVER), {
+    assert.deepEqual(await receipts.of(batch.transactionId, { signal: NEVER }), {
       ...common,
       state: 'queued',
       counts: { accepted: 3, stored: 0, duplicate: 0, dead: 0, queued: 3 },
     });
     await writeAll(flow);
     const stored = { ...common, state: 'stored', counts: { accepted: 3, stored: 3, duplicate: 0, dead: 0, queued: 0 } };
-    assert.deepEqual(await receipts.of(batch.transactionId.toUpperCase(), NEVER), stored);
+    assert.deepEqual(await receipts.of(batch.transactionId.toUpperCase(), { signal: NEVER }), stored);
     await flow.broker.release(await flow.store.progress());
-    assert.deepEqual(await receipts.of(batch.transactionId, NEVER), stored);
+    assert.deepEqual(await receipts.of(batch.transactionId, { signal: NEVER }), stored);
   });
 
   test('is there for whoever may know of every dataset in it, and for nobody else', async () => {
@@ -100,7 +101,7 @@ describe('a receipt', () => {
     for (const write of [() => Promise.resolve(), () => writeAll(flow)]) {
       await write();
       const asked = (known: readonly string[]) =>
-        receipts.of(flight.transactionId, NEVER, (dataset) => known.includes(dataset));
+        receipts.of(flight.transactionId, { signal: NEVER, visible: (dataset) => known.includes(dataset) });
       await assert.rejects(asked(['flights']), { code: 'transaction-not-found' });
       const { dataset, counts } = await asked(['flights', 'clients']);
       assert.deepEqual([dataset, counts.accepted], [null, 2]);
@@ -112,7 +113,7 @@ describe('a receipt', () => {
     const batch = batchOf(flights(1), { rejects });
     await flow.publish(batch);
     await writeAll(flow);
-    const { state, counts, dead_letters } = await receipts.of(batch.transactionId, NEVER);
+    const { state, counts, dead_letters } = await receipts.of(batch.transactionId, { signal: NEVER });
     assert.equal(state, 'partial');
     assert.deepEqual(counts, { accepted: 151, stored: 1, duplicate: 0, dead: 150, queued: 0 });
     assert.equal(dead_letters.length, 100);
@@ -129,7 +130,7 @@ describe('a receipt', () => {
     const batch = batchOf(flights(1));
     await flow.publish(batch, batchOf([{ id: 1 }], { dataset: 'clients', transactionId: batch.transactionId }));
     await writeAll(flow, 1);
-    const receipt = await receipts.of(batch.transactionId, NEVER);
+    const receipt = await receipts.of(batch.transactionId, { signal: NEVER });
     assert.equal(receipt.dataset, null);
     assert.equal(receipt.state, 'queued');
     assert.deepEqual(receipt.counts, { accepted: 2, stored: 1, duplicate: 0, dead: 0, queued: 1 });
@@ -139,15 +140,23 @@ describe('a receipt', () => {
     const first = batchOf(flights(2), { ids: ['k1', 'k2'] });
     const again = () => batchOf(flights(2), { ids: ['k1', 'k2'], transactionId: first.transactionId });
     await flow.publish(first, again());
-    assert.equal((await receipts.of(first.transactionId, NEVER)).counts.accepted, 2, 'a retry waiting beside it');
+    assert.equal(
+      (await receipts.of(first.transactionId, { signal: NEVER })).counts.accepted,
+      2,
+      'a retry waiting beside it',
+    );
     await writeAll(flow, 1);
     await flow.publish(again());
-    const waiting = await receipts.of(first.transactionId, NEVER);
+    const waiting = await receipts.of(first.transactionId, { signal: NEVER });
     assert.equal(waiting.state, 'stored');
     await flow.broker.release([{ stream: flow.memory.stream, offset: 1 }]);
-    assert.equal((await receipts.of(first.transactionId, NEVER)).state, 'stored', 'the first is gone from the broker');
+    assert.equal(
+      (await receipts.of(first.transactionId, { signal: NEVER })).state,
+      'stored',
+      'the first is gone from the broker',
+    );
     await writeAll(flow);
-    const { state, counts } = await receipts.of(first.transactionId, NEVER);
+    const { state, counts } = await receipts.of(first.transactionId, { signal: NEVER });
     assert.equal(state, 'stored');
     assert.deepEqual(counts, { accepted: 6, stored: 2, duplicate: 4, dead: 0, queued: 0 });
   });
@@ -157,7 +166,7 @@ describe('a receipt', () => {
     const part = (rows: number[]) => batchOf(flights(rows.length), { transactionId, rows, ids: rows.map(String) });
     await flow.publish(part([1, 3]), part([2, 4]));
     await writeAll(flow, 1);
-    assert.deepEqual((await receipts.of(transactionId, NEVER)).counts, {
+    assert.deepEqual((await receipts.of(transactionId, { signal: NEVER })).counts, {
       accepted: 4,
       stored: 2,
       duplicate: 0,
@@ -174,7 +183,7 @@ describe('a receipt', () => {
       '019a0000-0000-7000-8000-00000000000',
       '019a0000-0000-7000-8000-000000000000',
     ]) {
-      await assert.rejects(receipts.of(id, NEVER), { code: 'transaction-not-found' }, id);
+      await assert.rejects(receipts.of(id, { signal: NEVER }), { code: 'transaction-not-found' }, id);
     }
   });
 });
@@ -254,5 +263,59 @@ describe('datasets', () => {
       ['id', 'name', '_event_id', '_transaction_id', '_received_at', '_extra'],
     );
     await assert.rejects(datasets.detail('client'), { code: 'dataset-not-found' });
+  });
+});
+
+describe('a receipt of what the broker cannot find', () => {
+  const blind = (told: ReadonlyMap<string, TakenIn>) =>
+    new Receipts({
+      store: flow.store,
+      broker: { find: async () => [] },
+      takenIn: async (id) => told.get(id) ?? null,
+      commits,
+      clock: systemClock,
+    });
+  const half = (transactionId: string, rows: number[]) =>
+    batchOf(flights(rows.length), { transactionId, rows, ids: rows.map((row) => `${transactionId} ${row}`) });
+
+  test('is queued at once by what intake told, whole while a part is written, and then stored for good', async () => {
+    const { transactionId } = batchOf([]);
+    const time = 1_700_000_000_000;
+    const receiptsOf = blind(new Map([[transactionId, { time, events: new Map([['flights', 5]]) }]]));
+    const common = { transaction_id: transactionId, dataset: 'flights', dead_letters: [] };
+    assert.deepEqual(await receiptsOf.of(transactionId, { signal: NEVER }), {
+      ...common,
+      received_at: '2023-11-14T22:13:20.000Z',
+      state: 'queued',
+      counts: { accepted: 5, stored: 0, duplicate: 0, dead: 0, queued: 5 },
+    });
+    await flow.publish(half(transactionId, [1, 2]));
+    await writeAll(flow);
+    const partly = await receiptsOf.of(transactionId, { signal: NEVER });
+    assert.equal(partly.state, 'queued');
+    assert.deepEqual(partly.counts, { accepted: 5, stored: 2, duplicate: 0, dead: 0, queued: 3 });
+    await flow.publish(half(transactionId, [3, 4, 5]));
+    await writeAll(flow);
+    const retried = { accepted: 10, stored: 5, duplicate: 5, dead: 0, queued: 0 };
+    for (const counts of [{ ...retried, accepted: 5, duplicate: 0 }, retried]) {
+      const receipt = await receiptsOf.of(transactionId, { signal: NEVER });
+      assert.equal(receipt.state, 'stored');
+      assert.deepEqual(receipt.counts, counts);
+      await flow.publish(half(transactionId, [1, 2, 3, 4, 5]));
+      await writeAll(flow);
+    }
+  });
+
+  test('is queued for one who brings what intake knows, and hidden from whoever may not know of the dataset', async () => {
+    const { transactionId } = batchOf([]);
+    const takenIn = { time: 1, events: new Map([['flights', 1]]) };
+    const asking = { signal: NEVER, takenIn };
+    assert.equal((await blind(new Map()).of(transactionId, asking)).state, 'queued');
+    await assert.rejects(
+      blind(new Map()).of(transactionId, { ...asking, visible: (dataset) => dataset === 'clients' }),
+      {
+        code: 'transaction-not-found',
+      },
+    );
   });
 });

@@ -4,6 +4,7 @@ import type { Batch, Message } from '../event/batch.ts';
 import { decodeBatch } from '../event/codec.ts';
 import { isUuid } from '../event/formats.ts';
 import { type Receipt, type ReceiptDeadLetter, receiptState } from '../event/outcome.ts';
+import type { TakenIn } from '../event/taken-in.ts';
 import type { Clock } from '../lib/clock.ts';
 import { QUERY_LIMITS } from '../limits.ts';
 import type { Value } from '../store/driver.ts';
@@ -15,14 +16,26 @@ export interface ReceiptsOptions {
   readonly store: ReadStore;
   /** Answers none where the broker cannot find a transaction. */
   readonly broker: { find(transactionId: string): Promise<readonly Located[]> };
+  /** What was taken in under a transaction lately, where the broker cannot find it. */
+  readonly takenIn?: (transactionId: string) => Promise<TakenIn | null>;
   readonly commits: Pick<Commits, 'next'>;
   readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/** Who asks for a receipt, and what they bring. */
+export interface Asking {
+  readonly signal: AbortSignal;
+  /** Which datasets the asker may know of: a transaction that holds another is not found. All by default. */
+  readonly visible?: (dataset: string) => boolean;
+  /** What the process that took it in knows of it. */
+  readonly takenIn?: TakenIn | null;
 }
 
 /** A wait: for how long, ms, and the client's going away. */
 export interface Patience {
   readonly ms: number;
   readonly signal: AbortSignal;
+  readonly takenIn?: TakenIn | null;
 }
 
 /** A receipt is read this long after the last look even when no commit was told: the loader may be in another process. */
@@ -44,17 +57,15 @@ export class Receipts {
     this.#options = options;
   }
 
-  /**
-   * @param visible which datasets the asker may know of: a transaction that holds another is not found
-   * @throws AzudError `transaction-not-found`, also for what is no transaction id at all
-   */
-  async of(transactionId: string, signal: AbortSignal, visible: (dataset: string) => boolean = all): Promise<Receipt> {
+  /** @throws AzudError `transaction-not-found`, also for what is no transaction id at all */
+  async of(transactionId: string, { signal, visible = all, takenIn = null }: Asking): Promise<Receipt> {
     const id = transactionId.toLowerCase();
     if (!isUuid(id)) throw notFound(transactionId);
     // The broker first: a batch that is written between the two reads is then seen twice, never not at all.
     const held = await this.#options.broker.find(id);
+    const told = takenIn ?? (await this.#options.takenIn?.(id)) ?? null;
     const written = await this.#read({ table: TRANSACTIONS, order: ['batch_id'], limit: BATCHES_MAX }, id, signal);
-    const waiting = queuedOf(held, written);
+    const waiting = told ? queuedOfTold(told, written) : queuedOf(held, written);
     if (written.length + waiting.length === 0) throw notFound(transactionId);
     const datasets = new Set([
       ...written.map((row) => String(row.dataset)),
@@ -83,13 +94,13 @@ export class Receipts {
    * The receipt once nothing of it is queued, or null when the time is over. It is first looked at after the next
    * commit: whoever waits has only just been answered by the broker.
    */
-  async settled(transactionId: string, { ms, signal }: Patience): Promise<Receipt | null> {
+  async settled(transactionId: string, { ms, signal, takenIn = null }: Patience): Promise<Receipt | null> {
     const { commits, clock } = this.#options;
     const deadline = clock.monotonic() + ms;
     for (let recheckMs = RECHECK_FIRST_MS; ; recheckMs = Math.min(RECHECK_MAX_MS, recheckMs * 2)) {
       const leftMs = deadline - clock.monotonic();
       await commits.next(transactionId, Math.min(recheckMs, leftMs), signal);
-      const receipt = await this.#shared(transactionId);
+      const receipt = await this.#shared(transactionId, takenIn);
       if (receipt && receipt.state !== 'queued') return receipt;
       if (leftMs <= recheckMs || signal.aborted) return null;
     }
@@ -99,17 +110,17 @@ export class Receipts {
    * One reading for all who wait: a hundred repeats of a request are woken by the same commit. One that began a moment
    * before may miss what they wait for, never tell more than there is; they look again.
    */
-  #shared(transactionId: string): Promise<Receipt | null> {
+  #shared(transactionId: string, takenIn: TakenIn | null): Promise<Receipt | null> {
     const reading =
       this.#reading.get(transactionId) ??
-      this.#ofOrNull(transactionId).finally(() => this.#reading.delete(transactionId));
+      this.#ofOrNull(transactionId, takenIn).finally(() => this.#reading.delete(transactionId));
     this.#reading.set(transactionId, reading);
     return reading;
   }
 
-  async #ofOrNull(transactionId: string): Promise<Receipt | null> {
+  async #ofOrNull(transactionId: string, takenIn: TakenIn | null): Promise<Receipt | null> {
     try {
-      return await this.of(transactionId, AbortSignal.timeout(QUERY_LIMITS.timeoutMs));
+      return await this.of(transactionId, { signal: AbortSignal.timeout(QUERY_LIMITS.timeoutMs), takenIn });
     } catch (error) {
       // The log is read with a delay: what was taken in this moment may not be found yet.
       if (isAzudError(error, 'transaction-not-found')) return null;
@@ -157,6 +168,23 @@ interface SystemRead {
   readonly limit: number;
 }
 
+/** Events of one dataset that are accepted and not in the store. */
+type Waiting = Pick<Message, 'dataset' | 'events' | 'time'>;
+
+/**
+ * What was taken in and is not written yet, by numbers alone. A retry that was written too adds to what is written, never
+ * to what waits.
+ */
+function queuedOfTold({ time, events }: TakenIn, written: readonly SystemRow[]): readonly Waiting[] {
+  return [...events].flatMap(([dataset, accepted]) => {
+    const done = sum(
+      written.filter((row) => row.dataset === dataset),
+      'accepted',
+    );
+    return accepted > done ? [{ dataset, events: accepted - done, time }] : [];
+  });
+}
+
 /**
  * What the broker holds and the store has not written. A retry of the request (same Idempotency-Key) waits under the
  * same transaction; its rows are accounted for by the first one, and count when they are written, as duplicates.
@@ -191,7 +219,7 @@ function sum(rows: readonly SystemRow[], column: string): number {
   return rows.reduce((total, row) => total + Number(row[column]), 0);
 }
 
-function receivedAt(written: readonly SystemRow[], waiting: readonly Message[]): string {
+function receivedAt(written: readonly SystemRow[], waiting: readonly Waiting[]): string {
   const times = [
     ...written.map((row) => Date.parse(String(row.received_at))),
     ...waiting.map((message) => message.time),

@@ -1,3 +1,5 @@
+import { SYSTEM_TABLES } from '../store/tables.ts';
+
 /** What stands in a SQL text apart from its literals and comments. */
 export interface SqlNames {
   /** `$name` placeholders. */
@@ -29,4 +31,15 @@ export function sqlNames(sql: string): SqlNames {
     if (question !== undefined && other === undefined) positional = true;
   }
   return { names, positional, several };
+}
+
+/**
+ * The datasets that a query may read: those whose name stands in its text as a word, be it in a comment; all of them when
+ * none does, or when it names a table of Azud's own, which tells of all.
+ */
+export function datasetsIn(sql: string, datasets: readonly string[]): readonly string[] {
+  const words = new Set(sql.toLowerCase().match(/[a-z0-9_]+/g));
+  if (SYSTEM_TABLES.some(({ name }) => words.has(name))) return datasets;
+  const named = datasets.filter((dataset) => words.has(dataset));
+  return named.length > 0 ? named : datasets;
 }

@@ -80,6 +80,15 @@ export const METRICS = {
   db_client_connection_max: gauge('1', 'Connections to the store that a pool may open', ['pool'], 'sum'),
   db_client_connection_pending_requests: gauge('1', 'Calls that wait for a free connection', ['pool'], 'sum'),
   db_client_connection_timeouts_total: counter('1', 'Calls that gave up waiting for a connection', ['pool']),
+  azud_cache_lookups_total: counter(
+    '1',
+    'Cached endpoints asked: hit, miss, or shared with a query that was under way',
+    ['kind', 'result'],
+  ),
+  azud_cache_errors_total: counter('1', 'Calls of the cache that failed; answers are made without it', [
+    'kind',
+    'operation',
+  ]),
   azud_attempts_total: counter('1', 'Tries of an operation', ['stage', 'attempt']),
   azud_end_to_end_duration_seconds: histogram(
     's',

@@ -50,12 +50,22 @@ test('what is kept is told apart by parameters and by format', async () => {
   assert.equal((await client.get(`${KEPT}&format=csv`, condition)).status, 200);
 });
 
-test('within its time a kept answer stays as it is, and a fresh one follows every event', async () => {
-  const kept = await client.get(KEPT);
-  const before = (await client.get(FRESH)).json.data[0].orders;
+test('within its time a kept answer stays as it is until something is stored into its dataset', async () => {
+  const kept = (await client.get(KEPT)).json.data[0].orders;
+  const parcel = await client.post('/v1/events/parcels?wait=stored', { id: 'p' });
+  assert.equal(parcel.json.state, 'stored');
+  const hits = await lookups('hit');
+  assert.equal((await client.get(KEPT)).json.data[0].orders, kept);
+  assert.equal(await lookups('hit'), hits + 1, 'another dataset changes nothing');
   await store('a');
-  assert.equal((await client.get(KEPT)).text, kept.text);
+  assert.equal((await client.get(KEPT)).json.data[0].orders, kept + 1);
+  assert.equal(await lookups('hit'), hits + 1);
   const fresh = await client.get(FRESH);
-  assert.equal(fresh.json.data[0].orders, before + 1);
+  assert.equal(fresh.json.data[0].orders, kept + 1);
   assert.equal(fresh.headers.get('cache-control'), 'no-store');
 });
+
+async function lookups(result: string): Promise<number> {
+  const { text } = await client.get('/metrics');
+  return Number(new RegExp(`azud_cache_lookups_total{kind="memory",result="${result}"} (\\d+)`).exec(text)?.[1] ?? 0);
+}

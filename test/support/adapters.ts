@@ -2,6 +2,7 @@ import { whyNoMount } from './disk.ts';
 import { missingNats, NATS_SERVER } from './nats.ts';
 import { missingPostgres, POSTGRES_URL } from './postgres.ts';
 import { missingRabbitmq, RABBITMQ_SERVER } from './rabbitmq.ts';
+import { missingRedis, REDIS_URL } from './redis.ts';
 
 /**
  * The adapters whose tests need something that a machine may lack. `npm test` runs the tests of those it finds and names
@@ -40,6 +41,11 @@ const SNSSQS = {
   remedy: 'run npm ci: fauxqs is among the development packages',
 };
 
+const REDIS = {
+  missing: missingRedis,
+  remedy: `start Redis 7 or newer at ${REDIS_URL}, or name another in AZUD_TEST_REDIS; the faults need redis-server on the PATH`,
+};
+
 export const ADAPTERS: readonly Adapter[] = [
   {
     name: 'duckdb',
@@ -57,6 +63,8 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'snssqs', folder: 'src/broker/snssqs/', ...SNSSQS },
   { name: 'snssqs-system', folder: 'test/e2e/snssqs/', ...SNSSQS },
   { name: 'snssqs-postgres', folder: 'test/e2e/snssqs-postgres/', ...POSTGRES },
+  { name: 'redis', folder: 'src/cache/redis/', ...REDIS },
+  { name: 'redis-system', folder: 'test/e2e/redis/', ...REDIS },
   {
     name: 'mount',
     folder: 'test/fault/mount/',

@@ -1,12 +1,28 @@
+import { readTakenIn, type TakenIn, writeTakenIn } from '../../event/taken-in.ts';
 import { jsonAnswer } from '../answer.ts';
 import { PING_PATH } from '../forward.ts';
+import { answerReceipt } from './receipt.ts';
 import type { Route } from './route.ts';
 
 export const SNAPSHOT_PATH = '/internal/metrics';
 
 /** Waits up to `ms` for a transaction to be settled. */
-export function settledPath(transactionId: string, ms: number): string {
-  return `/internal/settled/${transactionId}?ms=${Math.ceil(ms)}`;
+export function settledPath(transactionId: string, ms: number, takenIn: TakenIn | null): string {
+  return `/internal/settled/${transactionId}?ms=${Math.ceil(ms)}${takenIn ? `&${brought(takenIn)}` : ''}`;
+}
+
+/** The receipt of a transaction of which the front door knows more. */
+export function receiptPath(transactionId: string, takenIn: TakenIn): string {
+  return `/internal/receipts/${encodeURIComponent(transactionId)}?${brought(takenIn)}`;
+}
+
+function brought(takenIn: TakenIn): string {
+  return `taken_in=${encodeURIComponent(writeTakenIn(takenIn))}`;
+}
+
+function takenInOf(query: URLSearchParams): TakenIn | null {
+  const text = query.get('taken_in');
+  return text === null ? null : readTakenIn(text);
 }
 
 const ROUTE = {
@@ -46,8 +62,17 @@ export const INTERNAL_ROUTES: readonly Route[] = [
     path: '/internal/settled/{transaction_id}',
     summary: 'The receipt once nothing is queued, null when the time is over',
     async handler({ params, query, signal }, rooms) {
-      const patience = { ms: Number(query.get('ms')), signal };
+      const patience = { ms: Number(query.get('ms')), signal, takenIn: takenInOf(query) };
       return jsonAnswer(200, await rooms.query().receipts.settled(params.transaction_id ?? '', patience));
     },
+  },
+  {
+    ...ROUTE,
+    id: 'known_receipt',
+    path: '/internal/receipts/{transaction_id}',
+    summary: 'The receipt of a transaction of which the front door knows more',
+    // It stands for the public route, which asks who may see it.
+    scope: 'any',
+    handler: (request, rooms) => answerReceipt(request, rooms, takenInOf(request.query)),
   },
 ];

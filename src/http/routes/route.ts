@@ -55,6 +55,8 @@ export interface Route {
   readonly example: string;
   /** @throws AzudError */
   readonly handler: Handler;
+  /** Of an internal route to forward to, when the front door knows something that the other process does not; else null. */
+  readonly forwardedTo?: (request: RouteRequest, rooms: Rooms) => Promise<string | null>;
 }
 
 export type Handler = (request: RouteRequest, rooms: Rooms) => Answer | Promise<Answer>;

@@ -2,6 +2,8 @@ import { type Body, type FormatOptions, formatRow, formatRows } from '../../quer
 import { chooseForm } from '../../query/format/negotiation.ts';
 import { type Answer, jsonAnswer } from '../answer.ts';
 import { allows } from '../auth.ts';
+import { receiptPath } from './internal.ts';
+import { answerReceipt } from './receipt.ts';
 import type { Route, RouteRequest } from './route.ts';
 import {
   count,
@@ -63,12 +65,11 @@ export const SERVING_ROUTES: readonly Route[] = [
     errors: ['transaction-not-found'],
     example: '',
     streamed: false,
-    async handler({ params, principal, signal }, rooms) {
+    handler: (request, rooms) => answerReceipt(request, rooms, null),
+    async forwardedTo({ params }, rooms) {
       const { transaction_id: id = '' } = params;
-      // Whoever may neither send to nor read from a dataset learns nothing, not even that the transaction is there.
-      const visible = (dataset: string) =>
-        allows(principal, `intake:${dataset}`) || allows(principal, `query:${dataset}`);
-      return jsonAnswer(200, await rooms.query().receipts.of(id, signal, visible));
+      const takenIn = await rooms.intake().takenIn(id);
+      return takenIn && receiptPath(id, takenIn);
     },
   },
   {

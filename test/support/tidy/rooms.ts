@@ -15,6 +15,7 @@ interface Room {
 const GROUND = ['limits.ts', 'lib/', 'error/', 'event/', 'telemetry/'];
 const BROKER_DOOR = ['broker/broker.ts', 'broker/driver.ts'];
 const STORE_DOOR = ['store/store.ts', 'store/driver.ts', 'store/plan.ts', 'store/tables.ts', 'store/value.ts'];
+const CACHE_DOOR = ['cache/cache.ts', 'cache/driver.ts', 'cache/results.ts', 'cache/transactions.ts'];
 const FLOW = [...GROUND, ...BROKER_DOOR, ...STORE_DOOR];
 
 export const ROOMS: readonly Room[] = [
@@ -37,10 +38,14 @@ export const ROOMS: readonly Room[] = [
     holds: /^store\/[^/]+\//,
     mayImport: [...GROUND, 'store/*.ts', 'store/sql/', 'broker/driver.ts'],
   },
+  { name: 'cache/registry', holds: /^cache\/registry\.ts$/, mayImport: [...GROUND, 'cache/'] },
+  { name: 'cache/config', holds: /^cache\/config\.ts$/, mayImport: [...GROUND, 'cache/*/config.ts'] },
+  { name: 'cache', holds: /^cache\/[^/]+\.ts$/, mayImport: [...GROUND, 'cache/*.ts'] },
+  { name: 'a cache adapter', holds: /^cache\/[^/]+\//, mayImport: [...GROUND, 'cache/*.ts'] },
   { name: 'config', holds: /^config\//, mayImport: [...GROUND, '**/config.ts', 'query/endpoint.ts'] },
   { name: 'intake', holds: /^intake\//, mayImport: FLOW },
   { name: 'loader', holds: /^loader\//, mayImport: FLOW },
-  { name: 'query', holds: /^query\//, mayImport: FLOW },
+  { name: 'query', holds: /^query\//, mayImport: [...FLOW, 'cache/results.ts'] },
   { name: 'export', holds: /^export\//, mayImport: FLOW },
   { name: 'http', holds: /^http\//, mayImport: [...GROUND, 'intake/', 'loader/', 'query/', 'export/'] },
   {
@@ -48,6 +53,7 @@ export const ROOMS: readonly Room[] = [
     holds: /^app\//,
     mayImport: [
       ...FLOW,
+      ...CACHE_DOOR,
       '**/config.ts',
       '**/registry.ts',
       'config/',
@@ -82,6 +88,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   pino: /^telemetry\//,
   'prom-client': /^telemetry\//,
   'rabbitmq-client': /^broker\/rabbitmq\//,
+  redis: /^cache\/redis\//,
   yaml: /^(config|cli)\//,
 };
 
@@ -153,12 +160,12 @@ function fits(path: string, pattern: string): boolean {
 /** The room's folder: `src/http` for all that lies in it, `src/broker/log` for an adapter's files. */
 function folderOf(path: string): string {
   const [, room = '', ...rest] = path.split('/');
-  const twin = room === 'broker' || room === 'store';
+  const twin = ['broker', 'store', 'cache'].includes(room);
   return twin && rest.length > 1 ? `${room}/${rest[0]}` : rest.length > 0 ? room : path;
 }
 
 function sameAdapter(from: string, target: string): boolean {
-  return /^src\/(broker|store)\/[^/]+\//.test(from) && folderOf(from) === folderOf(target);
+  return /^src\/(broker|store|cache)\/[^/]+\//.test(from) && folderOf(from) === folderOf(target);
 }
 
 function packageName(specifier: string): string {
