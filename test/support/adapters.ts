@@ -64,7 +64,7 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'snssqs-system', folder: 'test/e2e/snssqs/', ...SNSSQS },
   { name: 'snssqs-postgres', folder: 'test/e2e/snssqs-postgres/', ...POSTGRES },
   { name: 'redis', folder: 'src/cache/redis/', ...REDIS },
-  { name: 'redis-system', folder: 'test/e2e/redis/', ...REDIS },
+  { name: 'redis-system', folder: 'test/e2e/redis/', ...both(REDIS, both(RABBITMQ, POSTGRES)) },
   {
     name: 'mount',
     folder: 'test/fault/mount/',
