@@ -57,7 +57,7 @@ export class Operator {
     const acked = [...history.batches.values()].filter((batch) => batch.acked && batch.discards.length === 0);
     if (acked.length === 0) return;
     const { transactionId } = chance.pick(acked);
-    const receipt = await machine.receipts.of(transactionId, SIGNAL).catch((error: unknown) => {
+    const receipt = await machine.receipts.of(transactionId, { signal: SIGNAL }).catch((error: unknown) => {
       if (isAzudError(error, 'transaction-not-found')) history.wrong(`${error.message} was acknowledged`);
       throw error;
     });
