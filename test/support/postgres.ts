@@ -78,8 +78,8 @@ export class Cluster {
     this.url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   }
 
-  /** `settings` are lines of postgresql.conf. */
-  static async start(settings: readonly string[] = []): Promise<Cluster> {
+  /** `settings` are lines of postgresql.conf; `files` lie beside it, by name. */
+  static async start(settings: readonly string[] = [], files: Readonly<Record<string, string>> = {}): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), 'azud-postgres-'));
     const cluster = new Cluster(folder, await freePort());
     // PostgreSQL refuses to run as root.
@@ -87,6 +87,7 @@ export class Cluster {
     await chmod(folder, 0o700);
     await asPostgres('initdb', ['-D', cluster.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync']);
     await writeFile(join(cluster.#data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
+    for (const [name, text] of Object.entries(files)) await cluster.#place(name, text);
     await cluster.up();
     return cluster;
   }
@@ -105,6 +106,13 @@ export class Cluster {
   async remove(): Promise<void> {
     await this.down('immediate').catch(() => {});
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Readable by the server alone, as it asks of keys. */
+  async #place(name: string, text: string): Promise<void> {
+    const path = join(this.#data, name);
+    await writeFile(path, text, { mode: 0o600 });
+    if (process.getuid?.() === 0) await run('chown', ['postgres', path]);
   }
 
   get #data(): string {

@@ -6,8 +6,10 @@ import {
   credsAuthenticator,
   type NatsConnection,
   type ServerInfo,
+  type TlsOptions,
 } from '@nats-io/transport-node';
 import { AzudError, messageOf } from '../../error/azud-error.ts';
+import { identityCheck } from '../../lib/server-identity.ts';
 import { Connection } from '../connection.ts';
 import { notConnected } from '../errors.ts';
 import { classified } from './errors.ts';
@@ -71,8 +73,20 @@ async function connectionOptions(settings: ServerSettings): Promise<ConnectionOp
     ...(password !== null && { pass: password }),
     ...(token !== null && { token }),
     ...(credentials !== null && { authenticator: credsAuthenticator(await readSecret(credentials)) }),
-    ...(tls && { tls: ca === null ? {} : { caFile: ca } }),
+    ...(tls && { tls: tlsOptions(list, ca) }),
   };
+}
+
+/** The client passes on what it does not know to Node's TLS. */
+function tlsOptions(servers: readonly string[], ca: string | null): TlsOptions & object {
+  const hosts = servers.map((server) =>
+    server
+      .replace(/^\w+:\/\//, '')
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, ''),
+  );
+  const check = { checkServerIdentity: identityCheck(hosts) };
+  return { ...check, ...(ca !== null && { caFile: ca }) };
 }
 
 async function readSecret(path: string): Promise<Buffer> {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { AzudError, messageOf } from '../../error/azud-error.ts';
+import { type IdentityCheck, identityCheck } from '../../lib/server-identity.ts';
 import type { PostgresStoreConfig, Tls } from './config.ts';
 
 /** Where the server is and as whom to go there: `url` and the settings beside it as one. */
@@ -9,19 +10,28 @@ export interface Address {
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
-  readonly ssl: false | { readonly rejectUnauthorized: boolean; readonly ca?: string };
+  readonly ssl: false | TlsOptions;
+}
+
+interface TlsOptions {
+  readonly rejectUnauthorized: boolean;
+  readonly ca?: string;
+  readonly checkServerIdentity: IdentityCheck;
 }
 
 /** @throws AzudError `invalid-config` when the URL is none, or the certificate cannot be read */
 export function addressOf(config: PostgresStoreConfig): Address {
   const url = config.url ? parseUrl(config.url) : null;
+  const host = config.host ?? url?.host ?? '127.0.0.1';
+  // `off` is also what stands there when nobody said anything: it overrules no sslmode.
+  const tls = config.tls && config.tls !== 'off' ? config.tls : (url?.tls ?? 'off');
   return {
-    host: config.host ?? url?.host ?? '127.0.0.1',
+    host,
     port: config.port ?? url?.port ?? 5432,
     user: config.user ?? url?.user ?? 'postgres',
     password: config.password ?? url?.password ?? undefined,
     database: config.database ?? url?.database ?? 'postgres',
-    ssl: sslOf(url?.tls ?? config.tls ?? 'off', config.tls_ca ?? null),
+    ssl: sslOf(tls, host, config.tls_ca ?? url?.authority ?? null),
   };
 }
 
@@ -42,6 +52,7 @@ interface UrlParts {
   readonly password: string | null;
   readonly database: string | null;
   readonly tls: Tls | null;
+  readonly authority: string | null;
 }
 
 function parseUrl(text: string): UrlParts {
@@ -57,6 +68,7 @@ function parseUrl(text: string): UrlParts {
     password: part(url.password),
     database: part(url.pathname.slice(1)),
     tls: tlsOf(url.searchParams.get('sslmode')),
+    authority: authorityOf(url.searchParams.get('sslrootcert')),
   };
 }
 
@@ -66,11 +78,16 @@ function tlsOf(sslmode: string | null): Tls | null {
   return sslmode === 'require' ? 'require' : 'verify-full';
 }
 
-function sslOf(tls: Tls, authority: string | null): Address['ssl'] {
+/** `system` are the authorities that Node knows. */
+function authorityOf(sslrootcert: string | null): string | null {
+  return sslrootcert === 'system' ? null : sslrootcert;
+}
+
+function sslOf(tls: Tls, host: string, authority: string | null): Address['ssl'] {
   if (tls === 'off') return false;
   try {
     const ca = authority === null ? {} : { ca: readFileSync(authority, 'utf8') };
-    return { rejectUnauthorized: tls === 'verify-full', ...ca };
+    return { rejectUnauthorized: tls === 'verify-full', ...ca, checkServerIdentity: identityCheck([host]) };
   } catch (cause) {
     throw new AzudError('invalid-config', `store.tls_ca cannot be read: ${messageOf(cause)}`, { cause });
   }

@@ -23,6 +23,10 @@ const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^(22...|54000)$/, 'bad-row'],
 ];
 
+/** What the TLS of Node says of a certificate that it does not trust, and the client of a server without TLS. */
+const TLS_CODES = /^(ERR_TLS_.*|.*_CERT(_.*)?|CERT_.*|UNABLE_TO_VERIFY_LEAF_SIGNATURE|ERR_SSL_.*)$/;
+const NO_TLS = /does not support SSL|Invalid response from server during SSL/;
+
 /** Errors of the client without a code. */
 const MESSAGES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^timeout exceeded when trying to connect/, 'overloaded'],
@@ -38,11 +42,15 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   'not-connected': 'Check store.host and store.port, and that PostgreSQL runs there.',
   'access-denied': 'Check store.user, its password, store.database and the rights on store.schema.',
 };
+const TLS_HINT = "Check store.tls, store.tls_ca, and that store.host is a name in the server's certificate.";
 
 /** Our error for one of PostgreSQL's. What stays unknown is `io-failed`: the process starts anew and fits the tables. */
 export function classify(error: unknown, what: string): AzudError {
   if (isAzudError(error)) return error;
   const { code, message } = failureOf(error);
+  if (TLS_CODES.test(code) || NO_TLS.test(message)) {
+    return new AzudError('access-denied', `${what}: ${message}. ${TLS_HINT}`, { cause: error, hint: TLS_HINT });
+  }
   const found =
     CODES.find(([pattern]) => pattern.test(code))?.[1] ?? MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
   const known = found ?? 'io-failed';
