@@ -94,7 +94,7 @@ async function read(driver: BrokerDriver): Promise<Figure> {
   const { signal } = new AbortController();
   const begun = performance.now();
   let bytes = 0;
-  for (let count = 0; count < messages; ) {
+  for (let count = 0; count < Number(messages); ) {
     const deliveries = await subscription.receive({ messagesMax: 50_000, bytesMax: 16e6, signal });
     count += deliveries.length;
     for (const { message } of deliveries) bytes += message.payload.length;

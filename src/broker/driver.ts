@@ -113,7 +113,8 @@ export interface ReceiveOptions {
 }
 
 export interface Backlog {
-  readonly messages: number;
+  /** Null where the broker is opaque and cannot even tell whether something waits. */
+  readonly messages: number | null;
   readonly bytes: number;
   /** ms since the epoch of the oldest waiting message, null when nothing waits. */
   readonly oldestTime: number | null;
@@ -124,7 +125,7 @@ export interface Backlog {
   /** Last durable position. */
   readonly end: Progress;
   /**
-   * The broker counts messages and cannot tell what is in them: `messages` is its own count, and where something waits
+   * The broker counts messages and cannot tell what is in them: `messages` is its own count, and where something may wait
    * `queued` is empty, `bytes` 0 and `oldestTime` null for want of knowledge.
    */
   readonly opaque?: true;

@@ -12,7 +12,7 @@ import { openBroker } from './registry.ts';
 /** A machine on which the packages of the adapters are not installed. */
 registerHooks({
   resolve(specifier, context, next) {
-    if (!/^(@aws-sdk\/|@nats-io\/|rabbitmq-client)/.test(specifier)) return next(specifier, context);
+    if (!/^(@aws-sdk\/|@google-cloud\/|@nats-io\/|rabbitmq-client)/.test(specifier)) return next(specifier, context);
     throw Object.assign(new Error(`Cannot find package '${specifier}'`), { code: 'ERR_MODULE_NOT_FOUND' });
   },
 });
@@ -30,6 +30,7 @@ const context = {
 
 for (const [kind, command] of [
   ['nats', 'npm install @nats-io/transport-node @nats-io/jetstream'],
+  ['pubsub', 'npm install @google-cloud/pubsub'],
   ['rabbitmq', 'npm install rabbitmq-client'],
   ['snssqs', 'npm install @aws-sdk/client-sns @aws-sdk/client-sqs'],
 ] as const) {

@@ -9,6 +9,7 @@ import type { BrokerCapabilities, BrokerDriver } from './driver.ts';
 import { LOG_CAPABILITIES } from './log/capabilities.ts';
 import { MEMORY_CAPABILITIES } from './memory/capabilities.ts';
 import { NATS_CAPABILITIES } from './nats/capabilities.ts';
+import { PUBSUB_CAPABILITIES } from './pubsub/capabilities.ts';
 import { RABBITMQ_CAPABILITIES } from './rabbitmq/capabilities.ts';
 import { SNSSQS_CAPABILITIES } from './snssqs/capabilities.ts';
 
@@ -17,6 +18,7 @@ export const BROKER_CAPABILITIES: Readonly<Record<BrokerKind, BrokerCapabilities
   log: LOG_CAPABILITIES,
   memory: MEMORY_CAPABILITIES,
   nats: NATS_CAPABILITIES,
+  pubsub: PUBSUB_CAPABILITIES,
   rabbitmq: RABBITMQ_CAPABILITIES,
   snssqs: SNSSQS_CAPABILITIES,
 };
@@ -69,6 +71,10 @@ export async function createBrokerDriver(config: BrokerConfig, context: BrokerCo
     case 'nats': {
       const { NatsDriver } = await sdk('@nats-io/transport-node @nats-io/jetstream', () => import('./nats/driver.ts'));
       return new NatsDriver(config, context);
+    }
+    case 'pubsub': {
+      const { PubsubDriver } = await sdk('@google-cloud/pubsub', () => import('./pubsub/driver.ts'));
+      return new PubsubDriver(config, context);
     }
     case 'rabbitmq': {
       const { RabbitmqDriver } = await sdk('rabbitmq-client', () => import('./rabbitmq/driver.ts'));

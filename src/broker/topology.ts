@@ -29,6 +29,12 @@ export function refuseMissing(parts: readonly TopologyPart[]): void {
   throw new AzudError('topic-missing', `auto_declare is false, and the server has no ${names.join(', and no ')}`);
 }
 
+/** @param hint what else can be done. @throws AzudError `unsafe-setting` with the first part that is there and is another */
+export function refuseDifferent(parts: readonly TopologyPart[], hint: string): void {
+  const different = parts.find(({ state }) => state === 'differs');
+  if (different) throw new AzudError('unsafe-setting', `${different.what} ${different.detail}`, { hint });
+}
+
 function missingOf(parts: readonly TopologyPart[]): readonly TopologyPart[] {
   return parts.filter(({ state }) => state === 'missing');
 }

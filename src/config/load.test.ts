@@ -122,6 +122,10 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
     `${READINGS}endpoints:\n  all:\n    sql: SELECT 1\n    cache: soon`,
     'azud.yaml:6:12 endpoints.all.cache: expected a duration such as 30s, 15m, 12h or 400d, got "soon"',
   ],
+  'a duration out of range': [
+    'broker: { kind: pubsub, ack_deadline: 5s }',
+    'azud.yaml:1:39 broker.ack_deadline: expected a duration from 10s to 10m, got "5s"',
+  ],
   'a bad size': [
     'broker: { segment_bytes: 5 apples }',
     'azud.yaml:1:26 broker.segment_bytes: expected a size such as 512KiB, 64MiB or 2GiB, got "5 apples"',
@@ -266,6 +270,17 @@ describe('the environment and flags', () => {
     assert.deepEqual(await mistakes('', { flags: { 'server.prt': '1' } }), [
       '--server.prt belongs to no setting; did you mean "server.port"?',
     ]);
+  });
+
+  test('that everybody knows count where the file says nothing', async () => {
+    const env = { PUBSUB_EMULATOR_HOST: '127.0.0.1:8085' };
+    const emulatorOf = async (yaml: string, given: Given) => {
+      const { broker } = await load(yaml, given);
+      return broker.kind === 'pubsub' ? broker.emulator : assert.fail(broker.kind);
+    };
+    assert.equal(await emulatorOf('broker: { kind: pubsub }', { env }), '127.0.0.1:8085');
+    assert.equal(await emulatorOf('broker: { kind: pubsub }', {}), null);
+    assert.equal(await emulatorOf('broker: { kind: pubsub, emulator: here:1 }', { env }), 'here:1');
   });
 
   test('that belong to no setting are a warning', async () => {

@@ -78,6 +78,8 @@ function takes(setting: Setting): string {
       return setting.values.map(code).join(', ');
     case 'integer':
       return `integer, ${setting.minimum} to ${setting.maximum}`;
+    case 'duration':
+      return setting.range === undefined ? 'duration' : `duration, ${setting.range.join(' to ')}`;
     case 'string':
       return setting.expected ?? 'text';
     case 'list':
@@ -97,6 +99,7 @@ function takes(setting: Setting): string {
 
 function fallback(setting: Setting): string {
   if (isRequired(setting)) return '**required**';
+  if ('variable' in setting && setting.variable !== undefined) return `the variable ${code(setting.variable)}`;
   if (!('default' in setting) || setting.default === null || setting.default === undefined) return 'none';
   return code(String(setting.default));
 }

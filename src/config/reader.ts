@@ -86,6 +86,11 @@ export class SettingReader {
       return this.#scan(setting, { ...spot, written: override.text, text: true, place: override.place });
     }
     if (spot.node === null) {
+      const known = setting.variable === undefined ? undefined : this.#env[setting.variable];
+      if (known) {
+        const place = { origin: setting.variable ?? '', line: null, column: null };
+        return this.#scan(setting, { ...spot, written: known, text: true, place });
+      }
       if (setting.default === undefined) return this.#missing(setting, spot);
       if (setting.default === null) return null;
       return this.#scan(setting, { ...spot, written: setting.default, text: false, place: this.#place(spot) });

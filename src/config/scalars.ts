@@ -49,7 +49,7 @@ export function scanScalar(setting: ScalarSetting, written: unknown, { text, fol
       return typeof value === 'boolean' ? { value } : { expected: 'true or false' };
     }
     case 'duration':
-      return scanAmount(written, DURATION_UNITS, 'a duration such as 30s, 15m, 12h or 400d');
+      return scanDuration(setting.range, written);
     case 'bytes':
       return scanAmount(written, BYTE_UNITS, 'a size such as 512KiB, 64MiB or 2GiB');
     case 'instant':
@@ -85,6 +85,18 @@ function scanInteger({ minimum, maximum }: { minimum: number; maximum: number },
 
 function toNumber(written: unknown): unknown {
   return typeof written === 'string' && /^-?\d{1,15}$/.test(written) ? Number(written) : written;
+}
+
+function scanDuration(range: readonly [from: string, to: string] | undefined, written: unknown): Scanned {
+  const scan = (amount: unknown) => scanAmount(amount, DURATION_UNITS, 'a duration such as 30s, 15m, 12h or 400d');
+  const scanned = scan(written);
+  if (!range) return scanned;
+  const [from, value, to] = [range[0], written, range[1]].map((amount) => {
+    const each = scan(amount);
+    return 'value' in each ? Number(each.value) : Number.NaN;
+  });
+  const fits = Number(from) <= Number(value) && Number(value) <= Number(to);
+  return fits ? scanned : { expected: `a duration from ${range.join(' to ')}` };
 }
 
 /** A number with a unit; plain 0 needs none. */

@@ -13,6 +13,9 @@ interface Description {
   readonly example?: string;
 }
 
+/** From and to, both included, as they would stand in azud.yaml. */
+type Range = readonly [from: string, to: string];
+
 /** What readers of declarations switch on. */
 export type SettingShape = Description &
   (
@@ -20,7 +23,7 @@ export type SettingShape = Description &
     | (Scalar<'integer', number> & { readonly minimum: number; readonly maximum: number })
     | Scalar<'boolean', boolean>
     /** Text like `30s`; the value is ms. */
-    | Scalar<'duration', string>
+    | (Scalar<'duration', string> & { readonly range?: Range })
     /** Text like `64MiB`; the value is bytes. */
     | Scalar<'bytes', string>
     /** The value is ms since the epoch. */
@@ -45,6 +48,8 @@ interface Scalar<Kind extends string, Written> {
   readonly kind: Kind;
   /** As written in azud.yaml. Null: absent is allowed, and the value is null. Not given: the setting is required. */
   readonly default?: Written | null | undefined;
+  /** A variable of the environment that everybody knows, and that counts where azud.yaml says nothing. */
+  readonly variable?: string;
 }
 
 type Properties = Readonly<Record<string, Setting>>;
@@ -62,11 +67,15 @@ function maker<Value, Written, More = unknown>(kind: SettingShape['kind']): Make
   return (options: object) => ({ ...options, kind }) as Setting<never>;
 }
 
-export const string = maker<string, string, { readonly pattern?: RegExp; readonly expected?: string }>('string');
+export const string = maker<
+  string,
+  string,
+  { readonly pattern?: RegExp; readonly expected?: string; readonly variable?: string }
+>('string');
 export const integer = maker<number, number, { readonly minimum: number; readonly maximum: number }>('integer');
 export const boolean = maker<boolean, boolean>('boolean');
 /** Value in ms. */
-export const duration = maker<number, string>('duration');
+export const duration = maker<number, string, { readonly range?: Range }>('duration');
 /** Value in bytes. */
 export const bytes = maker<number, string>('bytes');
 /** Value in ms since the epoch. */

@@ -74,7 +74,7 @@ export class Meter {
       try {
         if (progress) this.reached(await progress());
         const { messages, bytes, oldestTime } = await broker.backlog(this.#progress);
-        metrics.gauge('azud_queue_lag_messages', this.#queue).set(messages);
+        if (messages !== null) metrics.gauge('azud_queue_lag_messages', this.#queue).set(messages);
         metrics.gauge('azud_queue_lag_bytes', this.#queue).set(bytes);
         const ageMs = oldestTime === null ? 0 : Math.max(0, clock.now() - oldestTime);
         metrics.gauge('azud_queue_oldest_message_age_seconds', this.#queue).set(ageMs / 1000);

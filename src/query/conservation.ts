@@ -15,7 +15,7 @@ export interface Balance {
   readonly stored: number;
   readonly duplicate: number;
   readonly dead: number;
-  /** Null where something waits in a broker that cannot tell what: then `accepted` is what has reached the store. */
+  /** Null where something waits, or may wait, in a broker that cannot tell what: then `accepted` is what has reached the store. */
   readonly in_flight: number | null;
   /** `accepted = stored + duplicate + dead + in_flight`, to the last event, of what is known. */
   readonly balanced: boolean;
@@ -43,7 +43,7 @@ export class Conservation {
   async report(): Promise<ConservationReport> {
     const { progress, counts } = await this.#options.store.ledger();
     const { queued, accepted, messages, opaque } = await this.#options.broker.backlog(progress);
-    const unknown = opaque === true && messages > 0;
+    const unknown = opaque === true && messages !== 0;
     const names = new Set([
       ...this.#options.datasets.keys(),
       ...counts.keys(),

@@ -71,7 +71,7 @@ export class Datasets {
   async #queued(): Promise<Queued> {
     const { broker, store } = this.#options;
     const { queued, messages, opaque } = await broker.backlog(await store.progress());
-    return opaque && messages > 0 ? null : queued;
+    return opaque && messages !== 0 ? null : queued;
   }
 
   async #summary({ name, mode }: Dataset, queued: Queued): Promise<DatasetSummary> {

@@ -228,6 +228,9 @@ describe('conservation', () => {
     assert.deepEqual(await flightsNow(), { ...known, accepted: 2, stored: 2, in_flight: null });
     await writeAll(flow);
     assert.deepEqual(await flightsNow(), { ...known, accepted: 5, stored: 5, in_flight: 0 });
+    const ignorant = async (after: Progress) => ({ ...(await opaqueBroker.backlog(after)), messages: null });
+    const report = await new Conservation({ ...flow, broker: { backlog: ignorant } }).report();
+    assert.deepEqual(report.datasets[1], { ...known, accepted: 5, stored: 5, in_flight: null });
   });
 
   test('says so when an event is missing or too many', async () => {

@@ -1,12 +1,13 @@
 import { whyNoMount } from './disk.ts';
 import { missingNats, NATS_SERVER } from './nats.ts';
 import { missingPostgres, POSTGRES_URL } from './postgres.ts';
+import { missingPubsub } from './pubsub.ts';
 import { missingRabbitmq, RABBITMQ_SERVER } from './rabbitmq.ts';
 import { missingRedis, REDIS_URL } from './redis.ts';
 
 /**
  * The adapters whose tests need something that a machine may lack. `npm test` runs the tests of those it finds and names
- * the others; `AZUD_TEST_REQUIRE=all` (or a list of names) makes a missing one a failure, so that green never means "not run".
+ * the others; `AZUD_TEST_REQUIRE=all` (or a list of names; `-name` takes one out) makes a missing one a failure, so that green never means "not run".
  */
 export interface Adapter {
   /** The adapter's folder, kind and name are one word. */
@@ -29,6 +30,12 @@ const POSTGRES = {
 const NATS = {
   missing: missingNats,
   remedy: `start nats-server -js at ${NATS_SERVER}, or name another in AZUD_TEST_NATS; the faults need nats-server on the PATH`,
+};
+
+const PUBSUB = {
+  missing: missingPubsub,
+  remedy:
+    'install java and the Pub/Sub emulator (gcloud components install pubsub-emulator), or name its jar in AZUD_TEST_PUBSUB_JAR',
 };
 
 const RABBITMQ = {
@@ -57,6 +64,9 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'postgres-system', folder: 'test/e2e/postgres/', ...POSTGRES },
   { name: 'nats', folder: 'src/broker/nats/', ...NATS },
   { name: 'nats-system', folder: 'test/e2e/nats/', ...both(NATS, POSTGRES) },
+  { name: 'pubsub', folder: 'src/broker/pubsub/', ...PUBSUB },
+  { name: 'pubsub-system', folder: 'test/e2e/pubsub/', ...PUBSUB },
+  { name: 'pubsub-postgres', folder: 'test/e2e/pubsub-postgres/', ...both(PUBSUB, POSTGRES) },
   { name: 'rabbitmq', folder: 'src/broker/rabbitmq/', ...RABBITMQ },
   { name: 'rabbitmq-system', folder: 'test/e2e/rabbitmq/', ...both(RABBITMQ, POSTGRES) },
   { name: 'rabbitmq-scale', folder: 'test/scale/rabbitmq/', ...both(RABBITMQ, POSTGRES) },
@@ -94,9 +104,10 @@ async function missingPackage(name: string): Promise<string | null> {
 
 /** What `AZUD_TEST_REQUIRE` asks for. @throws Error when it names an adapter that does not exist */
 export function requiredAdapters(value: string | undefined): ReadonlySet<string> {
-  const names = (value ?? '').split(',').filter((name) => name !== '');
-  if (names.includes('all')) return new Set(ADAPTERS.filter(({ elsewhere }) => !elsewhere).map(({ name }) => name));
-  const unknown = names.find((name) => !ADAPTERS.some((adapter) => adapter.name === name));
-  if (unknown === undefined) return new Set(names);
-  throw new Error(`AZUD_TEST_REQUIRE names ${unknown}; there are ${ADAPTERS.map(({ name }) => name).join(', ')}`);
+  const words = (value ?? '').split(',').filter((word) => word !== '');
+  const known = ADAPTERS.map(({ name }) => name);
+  const unknown = words.find((word) => word !== 'all' && !known.includes(word.replace(/^-/, '')));
+  if (unknown !== undefined) throw new Error(`AZUD_TEST_REQUIRE names ${unknown}; there are ${known.join(', ')}`);
+  const asked = ADAPTERS.filter(({ name, elsewhere }) => words.includes(name) || (words.includes('all') && !elsewhere));
+  return new Set(asked.map(({ name }) => name).filter((name) => !words.includes(`-${name}`)));
 }

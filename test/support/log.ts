@@ -57,7 +57,7 @@ export async function readAll(driver: BrokerDriver): Promise<Delivery[]> {
   const subscription = await driver.subscribe([]);
   const deliveries: Delivery[] = [];
   const { signal } = new AbortController();
-  while (deliveries.length < messages) {
+  while (deliveries.length < Number(messages)) {
     deliveries.push(...(await subscription.receive({ messagesMax: 1_000, bytesMax: 1e9, signal })));
   }
   await subscription.close();

@@ -119,7 +119,7 @@ function delivery({ driver, publish }: Bench): void {
     await subscription.nack(first.slice(1), 50);
     const again = await receive(subscription, 2);
     assert.ok(performance.now() - begun >= 45);
-    assert.deepEqual(again.map(plain), first.slice(1).map(plain));
+    assert.deepEqual(inOrder(driver(), again.map(plain)), inOrder(driver(), first.slice(1).map(plain)));
     await subscription.close();
   });
 
@@ -172,7 +172,11 @@ function progress({ driver, publish }: Bench): void {
 function sums({ driver, publish }: Bench): void {
   test('counts what is not in the store, exactly, by dataset', async () => {
     const empty = await driver().backlog([]);
-    assert.deepEqual([empty.messages, empty.bytes, empty.oldestTime, empty.queued.size], [0, 0, null, 0]);
+    // Who cannot know whether something waits may say so.
+    assert.deepEqual(
+      [empty.opaque ? (empty.messages ?? 0) : empty.messages, empty.bytes, empty.oldestTime, empty.queued.size],
+      [0, 0, null, 0],
+    );
     if (!driver().capabilities.positions) return;
     const messages = [
       makeMessage({ dataset: 'a', count: 3, time: 1_000 }),
@@ -225,10 +229,7 @@ function limits({ driver, publish }: Bench): void {
     const results = await driver().publish([good[0] as Message, large, good[1] as Message]);
     assert.deepEqual(results.map(codeOf), ['ok', 'too-large', 'ok']);
     const deliveries = await receive(await driver().subscribe([]), 2);
-    assert.deepEqual(
-      ids(deliveries),
-      good.map(({ id }) => id),
-    );
+    assert.deepEqual(inOrder(driver(), deliveries.map(plain)), inOrder(driver(), good.map(comparable)));
     await publish(makeMessage());
   });
 
@@ -255,7 +256,7 @@ function survival({ driver, publish, restart }: Bench): void {
     const later = makeMessage({ dataset: 'b' });
     positions.push(...(await publish(later)));
     const deliveries = await receive(await driver().subscribe([]), 4);
-    assert.deepEqual(deliveries.map(plain), [...messages, later].map(comparable));
+    assert.deepEqual(inOrder(driver(), deliveries.map(plain)), inOrder(driver(), [...messages, later].map(comparable)));
     if (driver().capabilities.positions)
       assert.deepEqual(
         deliveries.map(({ position }) => position),

@@ -45,7 +45,7 @@ test('nothing is shown to a reader before it is synced', async () => {
   await owner.open();
   const seen: number[] = [];
   disk.fault = (call) => {
-    if (onSegment('sync')(call)) void owner.backlog([]).then(({ messages }) => seen.push(messages));
+    if (onSegment('sync')(call)) void owner.backlog([]).then(({ messages }) => seen.push(Number(messages)));
     return null;
   };
   await publishEach(owner, 3);

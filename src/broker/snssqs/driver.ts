@@ -11,14 +11,14 @@ import type {
   Subscription,
 } from '../driver.ts';
 import { notConnected, topicMissing } from '../errors.ts';
-import { refuseMissing } from '../topology.ts';
+import { refuseDifferent, refuseMissing } from '../topology.ts';
 import { Aws, type ServerSettings } from './aws.ts';
 import { SNS_BYTES_MAX, SNSSQS_CAPABILITIES, SQS_BYTES_MAX } from './capabilities.ts';
 import { payloadBytesMax } from './envelope.ts';
 import { misconfigured, tooLarge } from './errors.ts';
 import { Outbox } from './outbox.ts';
 import { SqsSubscription } from './subscription.ts';
-import { declare, exists, type Found, isFifo, plan, refuseDifferent, type Topology } from './topology.ts';
+import { declare, exists, type Found, isFifo, plan, type Topology } from './topology.ts';
 
 /** What SNSSQS_SETTINGS (config.ts) declares, read. */
 export interface SnssqsSettings extends ServerSettings {
@@ -160,7 +160,7 @@ export class SnssqsDriver implements BrokerDriver {
   async #found(): Promise<Found> {
     const { found, parts } = await exists(this.#aws, this.#topology);
     refuseMissing(parts);
-    refuseDifferent(parts);
+    refuseDifferent(parts, 'Change it as the detail says, or give another name in broker.queue.');
     if (!found) throw topicMissing(this.#about, 'it went while it was looked at');
     return found;
   }

@@ -6,10 +6,10 @@ import { FAUXQS_ACCESS, Fauxqs } from '../../../test/support/fauxqs.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { uuidV7 } from '../../event/ids.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { refuseMissing } from '../topology.ts';
+import { refuseDifferent, refuseMissing } from '../topology.ts';
 import { Aws, type Call } from './aws.ts';
 import { type QueueFacts, queueFacts } from './queue.ts';
-import { declare, exists, plan, refuseDifferent, remove, type Topology } from './topology.ts';
+import { declare, exists, plan, remove, type Topology } from './topology.ts';
 
 let server: Fauxqs;
 let aws: Aws;
@@ -144,7 +144,7 @@ describe('the topology of snssqs', () => {
     const refused = async (words: RegExp) => {
       const parts = await plan(aws, topology);
       assert.throws(
-        () => refuseDifferent(parts),
+        () => refuseDifferent(parts, ''),
         (error) => isAzudError(error, 'unsafe-setting') && words.test(error.message),
       );
     };

@@ -1,4 +1,3 @@
-import { AzudError } from '../../error/azud-error.ts';
 import type { TopologyPart } from '../driver.ts';
 import type { Aws } from './aws.ts';
 import { declareQueue, type QueueFacts, queueFacts, removeQueue, setAttributes } from './queue.ts';
@@ -101,15 +100,6 @@ export async function remove(aws: Aws, topology: Topology): Promise<void> {
   const arn = queue?.arn ?? dead?.arn;
   if (topology.topic !== null && arn !== undefined) await removeTopic(aws, topicArnOf(arn, topology.topic));
   for (const each of [queue, dead]) if (each) await removeQueue(aws, each);
-}
-
-/** @throws AzudError `unsafe-setting` with the first part that is there and would lose events */
-export function refuseDifferent(parts: readonly TopologyPart[]): void {
-  const different = parts.find(({ state }) => state === 'differs');
-  if (!different) return;
-  throw new AzudError('unsafe-setting', `${different.what} ${different.detail}`, {
-    hint: 'Change it as the detail says, or give another name in broker.queue.',
-  });
 }
 
 function queuePart(queue: QueueFacts | null, topology: Topology): TopologyPart {

@@ -40,7 +40,7 @@ export const recoveryLaw: fc.IRawProperty<unknown> = fc.asyncProperty(fc.nat(), 
     await owner.open();
     const { messages } = await owner.backlog([]);
     const subscription = await owner.subscribe([]);
-    while (held.length < messages) {
+    while (held.length < Number(messages)) {
       held.push(
         ...idsOf(await subscription.receive({ messagesMax: 1, bytesMax: 1, signal: AbortSignal.timeout(5_000) })),
       );

@@ -76,6 +76,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   '@aws-sdk/client-sns': /^broker\/snssqs\//,
   '@aws-sdk/client-sqs': /^broker\/snssqs\//,
   '@duckdb/node-api': /^store\/duckdb\//,
+  '@google-cloud/pubsub': /^broker\/pubsub\//,
   '@nats-io/jetstream': /^broker\/nats\//,
   '@nats-io/transport-node': /^broker\/nats\//,
   ajv: /^event\//,
