@@ -168,7 +168,10 @@ function line(known: Operation, odd: fc.Arbitrary<string>): fc.Arbitrary<Line> {
     { weight: 5, arbitrary: fc.constantFrom(...known.query, 'n', 'customer') },
     { weight: 1, arbitrary: odd },
   );
-  const pairs = fc.array(fc.tuple(name, odd), { maxLength: 4 });
+  const pairs = fc.oneof(
+    fc.constant<[string, string][]>([]),
+    fc.array(fc.tuple(name, odd), { minLength: 1, maxLength: 4 }),
+  );
   const version = fc.constantFrom('1.1', '1.1', '1.1', '1.1', '1.0');
   return fc.tuple(method, path, pairs, version).map(([verb, where, query, http]) => {
     const text = query.map(([key, its]) => `${encodeURIComponent(key)}=${encodeURIComponent(its)}`).join('&');
