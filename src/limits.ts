@@ -205,7 +205,7 @@ export const CACHE_LIMITS = Object.freeze({
   flightMs: 2_000,
   /** A dataset into which nothing is stored keeps its generation so long, ms. */
   generationMs: 30 * 24 * 3600 * 1000,
-  /** In process: transactions remembered for their receipts. About 200 bytes each: 10 MB of the intake's heap. */
+  /** In process: transactions remembered for their receipts. About 310 bytes each: 16 MB of the intake process. */
   transactionsMax: 50_000,
   /** Transactions that wait to be told to a shared cache, a second of the fastest intake; more are let go. */
   transactionsWaitingMax: 20_000,
