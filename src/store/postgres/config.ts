@@ -1,4 +1,5 @@
-import { boolean, integer, oneOf, path, secret, string } from '../../lib/setting.ts';
+import { DATASET_NAME } from '../../event/dataset.ts';
+import { boolean, integer, list, map, object, oneOf, path, secret, string } from '../../lib/setting.ts';
 
 /** PostgreSQL 15 or newer, Aurora included. Setting names are those of azud.yaml; what `url` says, a setting beside it overrules. */
 export interface PostgresStoreConfig {
@@ -22,12 +23,27 @@ export interface PostgresStoreConfig {
   readonly pool_size?: number;
   /** Take a server that may lose what it has confirmed. */
   readonly allow_unsafe?: boolean;
+  readonly citus?: CitusConfig;
+}
+
+/** How the tables lie in a Citus cluster; both empty where there is none. */
+export interface CitusConfig {
+  /** Column by dataset. */
+  readonly distribute: ReadonlyMap<string, string>;
+  /** Datasets. */
+  readonly reference: readonly string[];
 }
 
 const TLS = ['off', 'require', 'verify-full'] as const;
 export type Tls = (typeof TLS)[number];
 
 export const POSTGRES_DEFAULTS = Object.freeze({ schema: 'azud', pool_size: 8, allow_unsafe: false });
+const CITUS_NONE: CitusConfig = Object.freeze({ distribute: new Map<string, string>(), reference: [] });
+
+/** Null where the database need not be a Citus cluster. */
+export function citusOf({ citus = CITUS_NONE }: PostgresStoreConfig): CitusConfig | null {
+  return citus.distribute.size + citus.reference.length > 0 ? citus : null;
+}
 
 /** Names that need no quoting anywhere, so that they can stand in start-up options. */
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/;
@@ -72,4 +88,22 @@ export const POSTGRES_SETTINGS = {
     description: 'Take a server with `fsync` or `synchronous_commit` off, which may lose confirmed events.',
     default: POSTGRES_DEFAULTS.allow_unsafe,
   }),
+  citus: object(
+    {
+      distribute: map(
+        string({ description: 'Column whose value says on which worker a row lies.', example: '_event_id' }),
+        {
+          description: 'Datasets whose rows are spread over the workers, each with its column.',
+          key: DATASET_NAME,
+          expectedKey: 'the name of a dataset',
+          example: '{ flights: _event_id }',
+        },
+      ),
+      reference: list(string({ description: 'A dataset of `mode: upsert`.', example: 'airlines' }), {
+        description: 'Datasets of which every worker has all rows, to be joined with the others.',
+        example: '[airlines]',
+      }),
+    },
+    { description: 'For a database that is the coordinator of a Citus cluster.' },
+  ),
 };

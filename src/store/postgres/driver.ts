@@ -28,7 +28,8 @@ import { badRow } from '../value.ts';
 import { checkAdHoc, classifyAdHoc } from './ad-hoc.ts';
 import { addressOf, readerAddress } from './address.ts';
 import { POSTGRES_CAPABILITIES } from './capabilities.ts';
-import { POSTGRES_DEFAULTS, type PostgresStoreConfig } from './config.ts';
+import { placementsOf, placeTables, requireCitus } from './citus.ts';
+import { citusOf, POSTGRES_DEFAULTS, type PostgresStoreConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { classify, columnAt } from './errors.ts';
 import { addPartitions, dropPartitions, type Month, monthOf } from './partitions.ts';
@@ -80,6 +81,8 @@ export class PostgresStoreDriver implements StoreDriver {
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
     refuseNames(datasets);
+    const citus = citusOf(this.#config);
+    const placements = citus && placementsOf(datasets, citus);
     const opened = this.#assemble(datasets);
     const { upkeep, read } = opened;
     onStep(`connecting to ${upkeep.place}`);
@@ -87,7 +90,9 @@ export class PostgresStoreDriver implements StoreDriver {
       await upkeep.use((client) => openSchema(client, { ...POSTGRES_DEFAULTS, ...this.#config }));
       onStep('making the tables fit');
       await upkeep.transaction(async (client) => {
+        if (placements) await requireCitus(client);
         await fitTables(client, datasets, allowDestructive);
+        if (placements) await placeTables(client, placements);
         await grantReading(client, datasets, { ...POSTGRES_DEFAULTS, ...this.#config });
       });
       // The reader's own credentials are tried now, not at the first query.

@@ -4,6 +4,7 @@ import type { Dataset } from '../../event/dataset.ts';
 import { type PlanStep, planTables, refuseDestructive, shapeOf, type TableShape } from '../plan.ts';
 import { addColumn, createTable, dropColumn } from '../sql/compiler.ts';
 import { quote, type SqlColumn } from '../sql/dialect.ts';
+import { refuseSpread } from './citus.ts';
 import { derivedName, NAME_BYTES_MAX, nameList, POSTGRES_DIALECT, sqlColumn, tableColumns } from './dialect.ts';
 import { addPartitions, monthOf } from './partitions.ts';
 import { OWN_TABLES } from './statements.ts';
@@ -51,6 +52,7 @@ async function take(client: ClientBase, step: PlanStep): Promise<void> {
       await client.query(dropColumn(dataset.name, step.column));
       return;
     case 'rekey':
+      await refuseSpread(client, dataset.name);
       return rebuild(client, dataset);
   }
 }

@@ -73,7 +73,7 @@ test('verify-full refuses a certificate of another host, or of an authority it d
   await refused({ url: urlOf(named, '127.0.0.1', '?sslmode=verify-full'), tls_ca: ca }, /127\.0\.0\.1.*cert/i);
   await refused({ url: urlOf(numbered, 'localhost', '?sslmode=verify-full'), tls_ca: ca }, /localhost.*cert/i);
   await refused({ url: urlOf(named, 'localhost', '?sslmode=verify-full') }, /certificate/);
-  // The authority is not asked for the name with verify-ca elsewhere; here the stricter is meant.
+  // Elsewhere verify-ca does not ask for the name; here the stricter is meant.
   await refused({ url: urlOf(named, '127.0.0.1', '?sslmode=verify-ca'), tls_ca: ca }, /127\.0\.0\.1/);
 });
 
