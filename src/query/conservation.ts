@@ -1,4 +1,5 @@
 import type { Backlog, Progress } from '../broker/driver.ts';
+import { isAzudError } from '../error/azud-error.ts';
 import type { Counts } from '../event/outcome.ts';
 import type { Ledger } from '../store/driver.ts';
 
@@ -26,6 +27,9 @@ export interface ConservationReport {
   readonly datasets: readonly Balance[];
 }
 
+/** Each further look needs the broker to have let go of something within one look: once is rare. */
+const LOOKS_MAX = 3;
+
 const NOTHING: Counts = { accepted: 0, stored: 0, duplicate: 0, dead: 0 };
 
 /** Adds up both ends of the flow, at any moment and under load. */
@@ -38,11 +42,32 @@ export class Conservation {
 
   /**
    * The store's sums and progress are of one moment; the broker then counts what lies after exactly that progress, and
-   * everything it ever accepted, up to one end. So the two sides meet although events go on moving in between.
+   * everything it ever accepted, up to one end. So the two sides meet although events go on moving in between. Only a
+   * broker that lets go of what lies after that progress, before it is asked, makes a new look necessary.
    */
   async report(): Promise<ConservationReport> {
-    const { progress, counts } = await this.#options.store.ledger();
-    const { queued, accepted, messages, opaque } = await this.#options.broker.backlog(progress);
+    const { store, broker } = this.#options;
+    for (let look = 1; ; look += 1) {
+      const ledger = await store.ledger();
+      const found = await broker.backlog(ledger.progress).then(
+        (backlog) => this.#compare(ledger, backlog),
+        (error: unknown) => {
+          if (!isAzudError(error, 'log-behind')) throw error;
+          return { balanced: false, error };
+        },
+      );
+      if (!found.balanced && look < LOOKS_MAX && (await this.#hasMovedFrom(ledger.progress))) continue;
+      if ('error' in found) throw found.error;
+      return found;
+    }
+  }
+
+  async #hasMovedFrom(progress: Progress): Promise<boolean> {
+    const now = await this.#options.store.ledger();
+    return JSON.stringify(now.progress) !== JSON.stringify(progress);
+  }
+
+  #compare({ counts }: Ledger, { queued, accepted, messages, opaque }: Backlog): ConservationReport {
     const unknown = opaque === true && messages !== 0;
     const names = new Set([
       ...this.#options.datasets.keys(),

@@ -1,7 +1,7 @@
 /**
  * `npm run simulate [-- --seeds 10000 --seed 1]`: the real log, loader, intake and dead letters on a simulated disk,
  * clock and scheduler, one seed after the other. `--seed S` alone runs one; `--faults` fails every call to the disk in
- * every way; `--flips` flips every bit of a segment. The short form runs with the tests.
+ * every way; `--flips` flips every bit of a segment; `--stop` ends at the first failure. The short form runs with the tests.
  */
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     requests: { type: 'string' },
     faults: { type: 'boolean', default: false },
     flips: { type: 'boolean', default: false },
+    stop: { type: 'boolean', default: false },
   },
 });
 
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
     first,
     count,
     owned,
+    failuresMax: values.stop ? 1 : 5,
     onSeed: (done, failed) => bar.update(done, failed > 0 ? `${failed} failed` : ''),
   });
   for (const failure of failures) print(failure);

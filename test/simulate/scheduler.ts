@@ -14,6 +14,9 @@ interface Timer extends Waiting {
 
 /** One call in so many lets time pass while it is under way, as on a slow disk. */
 const SLOW = 0.03;
+/** One call in so many is stuck for a while; others overtake it. */
+const STUCK = 0.02;
+const STUCK_MS_MAX = 300;
 /** A disk mostly answers in the order it was asked. */
 const IN_ORDER = 0.4;
 
@@ -86,17 +89,22 @@ export class Scheduler implements Clock {
 
   /** The process is gone: calls under way have happened or not, what they would have led to has not. */
   async halt(): Promise<void> {
-    const underWay = this.#ready;
+    const underWay = [...this.#ready, ...this.#timers];
     this.#ready = [];
     this.#timers = [];
-    for (const { what, resume } of underWay) if (what !== 'turn' && this.#chance.happens(0.5)) resume();
+    for (const { what, resume } of underWay) {
+      if (what !== 'turn' && what !== 'timer' && this.#chance.happens(0.5)) resume();
+    }
     await settled();
     this.#ready = [];
     this.#timers = [];
   }
 
   #wait(what: string): Promise<void> {
-    return new Promise((resume) => this.#ready.push({ what, resume }));
+    return new Promise((resume) => {
+      if (what === 'turn' || !this.#chance.happens(STUCK)) this.#ready.push({ what, resume });
+      else this.#timers.push({ what, resume, at: this.#timeMs + this.#chance.next() * STUCK_MS_MAX });
+    });
   }
 
   #step(): boolean {
