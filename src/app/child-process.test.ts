@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { stringify } from 'yaml';
+import { ORDERS_CONFIG } from '../../test/support/orders.ts';
+import { loadConfig } from '../config/load.ts';
 import { isAzudError } from '../error/azud-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -35,3 +41,20 @@ test('a system whose first process cannot be spawned refuses to start, and says 
     const supervisor = new Supervisor({ intake: PLAN, analytics: PLAN, clock: systemClock, log: silentLog, onReady });
     await assert.rejects(supervisor.run(), (error) => isAzudError(error, 'io-failed') && /limits/.test(error.hint));
   }));
+
+test('a system whose second process cannot be spawned refuses to start too, and leaves none behind', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'azud-spawn-'));
+  const path = join(folder, 'azud.yaml');
+  await writeFile(path, stringify({ ...ORDERS_CONFIG, server: { port: 0 }, data_dir: './data' }));
+  const config = await loadConfig({ path, env: {} });
+  const common = { config, port: 0, allowDestructive: false };
+  const intake: ProcessPlan = { ...common, title: 'intake', roles: ['intake'], door: 'public', forwards: true };
+  const onReady = () => assert.fail('nothing is ready');
+  const supervisor = new Supervisor({ intake, analytics: PLAN, clock: systemClock, log: silentLog, onReady });
+  const running = supervisor.run();
+  // The first has been forked.
+  await withoutProcesses(() =>
+    assert.rejects(running, (error) => isAzudError(error, 'io-failed') && /cannot start a process/.test(error.message)),
+  );
+  await rm(folder, { recursive: true });
+});

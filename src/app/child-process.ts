@@ -11,6 +11,8 @@ export interface ChildEnd {
   /** Null when a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** False when there never was a process. */
+  readonly spawned: boolean;
   /** What it said before it ended, if it could. */
   readonly failure: Extract<FromChild, { type: 'failed' }> | null;
 }
@@ -42,10 +44,12 @@ export class Child {
     });
     if (plan.door === 'internal') yieldToIntake(this.#process.pid);
     this.#process.on('error', (error) => {
-      this.#end({ code: 1, signal: null, failure: this.#failure ?? unspawned(error) }, handlers);
+      const spawned = this.#process.pid !== undefined;
+      this.#end({ code: 1, signal: null, spawned, failure: this.#failure ?? unspawned(error) }, handlers);
     });
     this.#process.on('exit', (code, signal) => {
-      this.#end({ code: code ?? this.#failure?.exit ?? null, signal, failure: this.#failure }, handlers);
+      const failure = this.#failure;
+      this.#end({ code: code ?? failure?.exit ?? null, signal, spawned: true, failure }, handlers);
     });
     this.tell({ type: 'start', plan });
   }

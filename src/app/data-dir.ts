@@ -1,4 +1,5 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AzudError } from '../error/azud-error.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -7,12 +8,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'it is a file',
+  ENOENT: 'no folder can be made there',
 };
 
 /** Makes the data directory, for its owner only. @throws AzudError `storage-full`, `io-failed`: nothing can be kept here */
 export async function prepareDataDir(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder);
     await chmod(folder, 0o700);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
@@ -23,4 +25,23 @@ export async function prepareDataDir(folder: string): Promise<void> {
       hint: 'Give this user the right to write there, or set another data_dir.',
     });
   }
+}
+
+/** With what is missing above it. Node's own recursive form tries for ever where a file system has no folders to give. */
+async function makeFolders(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  if (parent !== folder && !(await isThere(parent))) await makeFolders(parent);
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const isFolder = (error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(folder)).isDirectory();
+    if (!isFolder) throw error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );
 }

@@ -123,7 +123,7 @@ export class Supervisor {
   #ended(where: Post, end: ChildEnd): void {
     where.child = null;
     if (this.#stopping) this.#stopOther(where.name);
-    else if (!where.proven && end.failure && isLasting(where, end.failure)) this.#refuse(end.failure);
+    else if (!where.proven && end.failure && isLasting(where, end, end.failure)) this.#refuse(end.failure);
     else this.#restart(where, end);
   }
 
@@ -174,7 +174,9 @@ function post(name: Name, plan: ProcessPlan, execArgv: readonly string[]): Post 
 }
 
 /** Mistakes of the operator, and states that only the operator can end. A server that is away may come back. */
-function isLasting(where: Post, { code, exit }: NonNullable<ChildEnd['failure']>): boolean {
+function isLasting(where: Post, { spawned }: ChildEnd, { code, exit }: NonNullable<ChildEnd['failure']>): boolean {
+  // Limits that have no room for a first process have none a second later.
+  if (!spawned) return true;
   if (where.name === 'intake') return code !== 'not-connected';
   return exit === 2 || code === 'locked' || code === 'log-behind' || code === 'access-denied';
 }

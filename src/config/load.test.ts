@@ -137,6 +137,14 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
     `datasets:\n  Flights: { schema: { type: object } }`,
     'azud.yaml:2:3 datasets.Flights: expected a name that matches ^[a-z][a-z0-9_]{0,62}$, got "Flights"',
   ],
+  'a type that is none': [
+    `datasets:\n  a:\n    schema:\n      properties: { n: { type: integr } }`,
+    'azud.yaml:4:32 datasets.a.schema.properties.n.type: "integr" is not a type of JSON Schema; did you mean "integer"?',
+  ],
+  'a type that is like none': [
+    `datasets:\n  a:\n    schema:\n      properties: { n: { type: [uuid, "null"] } }`,
+    /schema\.properties\.n\.type\[0\]: "uuid" is not a type of JSON Schema: string, integer, number, boolean/,
+  ],
   'a missing schema': [
     'datasets:\n  a:\n    mode: append',
     'azud.yaml:2:3 datasets.a.schema: missing; expected a JSON Schema',
@@ -284,9 +292,15 @@ describe('the environment and flags', () => {
   });
 
   test('that belong to no setting are a warning', async () => {
-    const config = await load('', { env: { AZUD_SERVER_PRT: '1', AZUD_URL: 'http://x', OTHER: '1' } });
+    const config = await load('datasets: { a: { schema: { properties: { n: { type: integer } } } } }', {
+      env: { AZUD_SERVER_PRT: '1', AZUD_URL: 'http://x', OTHER: '1' },
+    });
     assert.deepEqual(config.warnings, ['AZUD_SERVER_PRT belongs to no setting; did you mean "AZUD_SERVER_PORT"?']);
   });
+});
+
+test('a file without a dataset is taken, with a warning that says what that means', async () => {
+  assert.deepEqual((await load('')).warnings, ['no dataset is configured: nothing can be taken in']);
 });
 
 describe('a secret', () => {

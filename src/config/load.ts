@@ -183,7 +183,7 @@ function assemble(declared: Declared, { file, datasets, endpoints, warnings }: E
     endpoints,
     sql: { maxAgeMs: declared.sql.max_age, timeoutMs: declared.sql.timeout, memoryBytes: declared.sql.memory_limit },
     log: declared.log,
-    warnings,
+    warnings: datasets.size > 0 ? warnings : [...warnings, 'no dataset is configured: nothing can be taken in'],
   };
 }
 

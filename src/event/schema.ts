@@ -1,6 +1,7 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { messageOf, type RowError } from '../error/azud-error.ts';
+import { didYouMean } from '../lib/nearest.ts';
 import { configError, isObject } from './columns.ts';
 import type { JsonSchema } from './dataset.ts';
 import { isDate, isDateTime, isDecimal, isUuid } from './formats.ts';
@@ -36,11 +37,15 @@ const SCHEMA_CHECKER = new Ajv2020(OPTIONS);
  */
 export function compileSchema(schema: JsonSchema, errors: RowError[]): ValidateFunction | null {
   const before = errors.length;
-  findUnknownFormats(schema, '/schema', errors);
+  findUnknownWords(schema, '/schema', errors);
+  const told = errors.slice(before);
   try {
     if (SCHEMA_CHECKER.validateSchema(schema) !== true) {
       for (const error of SCHEMA_CHECKER.errors ?? []) {
-        errors.push(configError(`/schema${error.instancePath}`, error.message ?? 'is not valid'));
+        const path = `/schema${error.instancePath}`;
+        // What is told of already, at this place or below it, is told in better words.
+        if (told.some((known) => known.path === path || known.path.startsWith(`${path}/`))) continue;
+        errors.push(configError(path, error.message ?? 'is not valid'));
       }
     }
     if (errors.length > before) return null;
@@ -55,16 +60,30 @@ export function compileSchema(schema: JsonSchema, errors: RowError[]): ValidateF
 /** Keywords whose value is data, not a schema: `format` in them means nothing. */
 const DATA_KEYWORDS = new Set(['const', 'enum', 'default', 'examples']);
 
-function findUnknownFormats(schema: unknown, path: string, errors: RowError[]): void {
+const TYPES = ['string', 'integer', 'number', 'boolean', 'object', 'array', 'null'];
+
+function findUnknownWords(schema: unknown, path: string, errors: RowError[]): void {
   if (Array.isArray(schema)) {
-    for (const [i, item] of schema.entries()) findUnknownFormats(item, path + pointer(i), errors);
+    for (const [i, item] of schema.entries()) findUnknownWords(item, path + pointer(i), errors);
   }
   if (!isObject(schema)) return;
-  const { format } = schema;
+  const { format, type } = schema;
+  for (const [place, word] of typeWords(type)) {
+    if (TYPES.includes(word)) continue;
+    const known = didYouMean(word, TYPES) || `: ${TYPES.join(', ')}`;
+    errors.push(configError(`${path}/type${place}`, `"${word}" is not a type of JSON Schema${known}`));
+  }
   if (typeof format === 'string' && !Object.hasOwn(FORMATS, format)) {
     errors.push(configError(`${path}/format`, `"${format}" is not a known format: ${Object.keys(FORMATS).join(', ')}`));
   }
   for (const [keyword, inner] of Object.entries(schema)) {
-    if (!DATA_KEYWORDS.has(keyword)) findUnknownFormats(inner, path + pointer(keyword), errors);
+    if (!DATA_KEYWORDS.has(keyword)) findUnknownWords(inner, path + pointer(keyword), errors);
   }
+}
+
+/** One type, or several, each with its place. */
+function typeWords(type: unknown): readonly (readonly [place: string, word: string])[] {
+  if (typeof type === 'string') return [['', type]];
+  if (!Array.isArray(type)) return [];
+  return type.flatMap((word, i) => (typeof word === 'string' ? [[pointer(i), word] as const] : []));
 }

@@ -20,6 +20,7 @@ describe('azud send survives what happens in the middle of a file', () => {
           // No event_id: only the keys of the batches keep an event from being stored twice.
           first: { schema: { type: 'object', properties: { n: { type: 'integer' } } } },
           second: { schema: { type: 'object', properties: { n: { type: 'integer' } } } },
+          third: { schema: { type: 'object', properties: { n: { type: 'integer' } } } },
         },
       },
     });
@@ -66,16 +67,29 @@ describe('azud send survives what happens in the middle of a file', () => {
     await whole('first');
   });
 
+  /** Begun, and killed when some of it is there. */
+  async function cut(dataset: string): Promise<void> {
+    const { child, ended } = send(dataset);
+    await underWay(dataset);
+    child.kill('SIGKILL');
+    await ended;
+  }
+
   test('kill -9 of the sender: the next run goes on, and one more stores nothing twice', async () => {
-    const cut = send('second');
-    await underWay('second');
-    cut.child.kill('SIGKILL');
-    await cut.ended;
-    for (const run of [send('second'), send('second')]) {
-      const [code, words] = await run.ended;
+    await cut('second');
+    for (let run = 1; run <= 2; run += 1) {
+      const [code, words] = await send('second').ended;
+      assert.equal(code, 0, words);
+      await whole('second');
+    }
+  });
+
+  test('kill -9 of the sender, and then two runs at once: both end well, and nothing is stored twice', async () => {
+    await cut('third');
+    for (const [code, words] of await Promise.all([send('third').ended, send('third').ended])) {
       assert.equal(code, 0, words);
     }
-    await whole('second');
+    await whole('third');
     const balance = (await (await system.get('/v1/conservation')).json()) as { balanced?: boolean };
     assert.notEqual(balance.balanced, false, JSON.stringify(balance));
   });

@@ -42,6 +42,13 @@ test('a data directory that is a file: one line, 74, and the file is left alone'
   });
 });
 
+test('a data directory where the file system has no folders to give: one line, 74', async () => {
+  const dataDir = '/proc/azud/data';
+  const refusal = await refusedStart({ config: ORDERS_CONFIG, dataDir });
+  const words = `azud: cannot use the data directory ${dataDir}: no folder can be made there\n${HINT}`;
+  assert.deepEqual(refusal, { code: 74, words });
+});
+
 test('a port that another process has: one line, 69, and the lock is let go', async () => {
   const holder = createServer().listen(0, '127.0.0.1');
   await once(holder, 'listening');
