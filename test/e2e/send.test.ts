@@ -52,10 +52,10 @@ describe('azud send survives what happens in the middle of a file', () => {
 
   /** Some of it is there, and not all. */
   const underWay = (dataset: string) =>
-    eventually(async () => assert.ok((await rows(dataset)) > 1_000), { timeoutMs: 20_000 });
+    eventually(async () => assert.ok((await rows(dataset)) > 1_000), { timeoutMs: 60_000 });
 
   const whole = (dataset: string) =>
-    eventually(async () => assert.equal(await rows(dataset), EVENTS), { timeoutMs: 20_000 });
+    eventually(async () => assert.equal(await rows(dataset), EVENTS), { timeoutMs: 60_000 });
 
   test('kill -9 of the server: the same run goes on, every event is stored once', async () => {
     const { ended } = send('first');
