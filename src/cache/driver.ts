@@ -9,7 +9,7 @@ export interface CacheDriver {
   readonly capabilities: CacheCapabilities;
   /**
    * Connects. After a failure it goes on trying by itself until it is closed.
-   * @throws AzudError `not-connected`, `access-denied`
+   * @throws AzudError `not-connected`, `access-denied`, `invalid-config`
    */
   open(): Promise<void>;
   /** The values of these keys at one moment; null: never set, past its time, or forgotten. @throws AzudError `not-connected` at once when there is no connection */
