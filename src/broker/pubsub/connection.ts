@@ -44,10 +44,12 @@ export function connectionTo(settings: AccountSettings): Connection<Link> {
   });
 }
 
-/** Waits for a channel that is being made anew, or for nothing after a while. */
-export async function ready({ subscriber }: Link, clock: Clock): Promise<void> {
+/** Waits a little for a channel that is being made anew. False: there is none. */
+export async function ready({ subscriber }: Link, clock: Clock): Promise<boolean> {
   const stub = await subscriber.initialize();
-  await new Promise((resolve) => stub.waitForReady?.(clock.now() + READY_MS, resolve));
+  return new Promise((resolve) => {
+    stub.waitForReady?.(clock.now() + READY_MS, (error?: Error) => resolve(!error));
+  });
 }
 
 async function connect(settings: AccountSettings): Promise<Link> {

@@ -47,9 +47,13 @@ export function classified(error: unknown, where: string): AzudError {
   return new AzudError('unavailable', `${where}: ${reasonOf(error)}`, known);
 }
 
-/** Without the status that gRPC writes before it. */
+/** Without what gRPC writes around it: the status, and that there is no connection. */
 function reasonOf(error: unknown): string {
-  return messageOf(error).replace(/^\d+ [A-Z_]+: /, '') || `status ${statusOf(error)}`;
+  const reason = messageOf(error)
+    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\.? Resolution note: \.?$/, '');
+  return reason || `status ${statusOf(error)}`;
 }
 
 function accessDenied(where: string, cause: unknown): AzudError {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery } from '../driver.ts';
-import { type Link, ONCE, ready } from './connection.ts';
+import { type Link, ONCE } from './connection.ts';
 import { STATUS, statusOf } from './errors.ts';
 
 export interface LeasesOptions {
@@ -69,9 +69,6 @@ export class Leases {
 
   /** Hands everything back: it is given again at once. */
   async giveUp(): Promise<void> {
-    if (this.#ids.size === 0) return;
-    // What broke a pull often broke the channel; on one that comes back nobody need wait for the deadline.
-    await ready(this.#options.link, this.#options.clock);
     await this.#set(0);
     this.#ids.clear();
     this.#bytes = 0;

@@ -3,7 +3,7 @@ import type { AzudError } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
 import { notConnected } from '../errors.ts';
-import { type Link, ONCE } from './connection.ts';
+import { type Link, ONCE, ready } from './connection.ts';
 import { messageOf } from './envelope.ts';
 import { classified, foreign, STATUS, statusOf } from './errors.ts';
 import { Leases } from './leases.ts';
@@ -109,14 +109,16 @@ export class PubsubSubscription implements Subscription {
     if (this.#closing.signal.aborted) return;
     this.#fail(notConnected(this.#where));
     this.#closing.abort();
-    await this.#leases.giveUp();
-    await this.#settle();
+    await this.#handBack();
     this.#options.onClose();
   }
 
-  /** Waits until the service knows of the pulls that ended: a process that ends sooner would leave them to it. */
-  async #settle(): Promise<void> {
-    const { link, subscription } = this.#options;
+  /** What broke a pull often broke the channel: on one that comes back nobody need wait for the deadline. */
+  async #handBack(): Promise<void> {
+    const { link, subscription, clock } = this.#options;
+    if (!(await ready(link, clock))) return;
+    await this.#leases.giveUp();
+    // Answered when the service knows of the pulls that ended: a process that ends sooner would leave them to it.
     await link.subscriber.getSubscription({ subscription }, { ...ONCE, timeout: GOODBYE_MS }).catch(() => {});
   }
 
