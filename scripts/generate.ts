@@ -122,7 +122,7 @@ function capabilitiesManual(): string {
     '## Brokers',
     '',
     'Several machines: `--role` may split the work. Order: that of publishing, within a stream. Read again: the store can be rebuilt from the broker, and',
-    'conservation and lag are exact at any moment; elsewhere they say `null` while something waits. Receipt: there is one before the events are',
+    'X',
     'stored. A batch above the largest is split. The promise is that of the settings that Azud makes; `/v1/durability` says the one in force.',
     '',
     '| broker | shared by | order | progress | read again | receipt at once | largest batch | acknowledged means |',

@@ -3,7 +3,6 @@ import type { Cache } from '../cache/cache.ts';
 import { createCache } from '../cache/registry.ts';
 import { Results } from '../cache/results.ts';
 import { Transactions } from '../cache/transactions.ts';
-import type { AzudError } from '../error/azud-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import { CACHE_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -26,8 +25,6 @@ export interface Caches {
   readonly transactions: Transactions | null;
   /** Resolves when the first try to connect is over, whatever came of it. */
   readonly opened: Promise<void>;
-  /** Why the cache cannot be reached, as far as is known. */
-  readonly fault: AzudError | null;
   close(): Promise<void>;
 }
 
@@ -50,9 +47,6 @@ export async function openCaches({ plan, broker, metrics, log }: CachesOptions):
     results,
     transactions,
     opened: Promise.all(caches.map((cache) => cache.open())).then(() => {}),
-    get fault() {
-      return main?.fault ?? null;
-    },
     async close() {
       results?.close();
       await transactions?.close();

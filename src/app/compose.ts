@@ -31,10 +31,6 @@ export interface System {
   readonly promise: string;
   /** Resolves when the store is open and events are being loaded; at once where this process has none. */
   readonly ready: Promise<void>;
-  /** See `Endpoints.faults`; none while the store is not open, or elsewhere. */
-  endpointFaults(): Promise<ReadonlyMap<string, string>>;
-  /** Why the cache cannot be reached; null: it can, or this process has none. */
-  cacheFault(): Promise<AzudError | null>;
   /** Takes no new request, and answers those in flight. */
   drain(): Promise<void>;
   /** Drains and closes everything. Calling it again waits for the first call. */
@@ -146,16 +142,6 @@ class Process implements System {
     this.#port = await this.#listen();
     this.#opening = this.#openAnalytics();
     return this;
-  }
-
-  async endpointFaults(): Promise<ReadonlyMap<string, string>> {
-    return (await this.#analytics?.query.endpoints.faults(new AbortController().signal)) ?? new Map();
-  }
-
-  async cacheFault(): Promise<AzudError | null> {
-    const { caches } = this.#parts;
-    await caches.opened;
-    return caches.fault;
   }
 
   drain(): Promise<void> {

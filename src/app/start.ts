@@ -1,6 +1,5 @@
 import { BROKER_CAPABILITIES } from '../broker/registry.ts';
 import type { Config } from '../config/config.ts';
-import type { AzudError } from '../error/azud-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Io } from '../lib/io.ts';
 import { nodeIo } from '../lib/node-io.ts';
@@ -97,8 +96,6 @@ export async function startAzud(config: Config, options: StartAzudOptions = {}):
   return {
     url: system.url,
     port: system.port,
-    endpointFaults: () => system.endpointFaults(),
-    cacheFault: () => system.cacheFault(),
     close: () => system.close(),
   };
 }
@@ -118,10 +115,6 @@ export interface RunningAzud {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly port: number;
-  /** Why an endpoint cannot work, by its name. */
-  endpointFaults(): Promise<ReadonlyMap<string, string>>;
-  /** Why the cache cannot be reached; null: it can. */
-  cacheFault(): Promise<AzudError | null>;
   /** Drains and closes everything. */
   close(): Promise<void>;
 }

@@ -1,6 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { type AzudError, isAzudError, messageOf } from '../error/azud-error.ts';
-import { CATALOGUE } from '../error/catalogue.ts';
+import { isAzudError, messageOf } from '../error/azud-error.ts';
 import { CONFIG_OPTIONS, type Command, JSON_OPTION, type World } from './command.ts';
 import { configOf } from './configuration.ts';
 
@@ -62,22 +61,24 @@ async function examine({ tell, load, connect }: Examination): Promise<number> {
   }
   for (const finding of plan(config)) tell(finding);
   if (!connect) return 0;
-  const what = `broker ${config.broker.kind} and store ${config.store.kind}`;
-  try {
-    const { endpoints, cache } = await open(config);
-    tell({ ok: true, what, detail: 'open, and the tables fit' });
-    if (config.cache.kind !== 'memory') {
-      tell({ ok: !cache, what: `cache ${config.cache.kind}`, detail: cache ? withHint(cache) : 'open' });
+  return connecting(config, tell);
+}
+
+/** One line a part. @returns the exit code of the first that fails */
+async function connecting(config: Config, tell: Examination['tell']): Promise<number> {
+  const { tryParts } = await import('../app/connect.ts');
+  let exit = 0;
+  for await (const { what, error, detail } of tryParts(config)) {
+    if (error === null) {
+      tell({ ok: true, what, detail });
+      continue;
     }
-    for (const [name, detail] of endpoints) tell({ ok: false, what: `endpoint ${name}`, detail });
-    if (endpoints.size > 0) return CATALOGUE['invalid-config'].exit;
-    return cache?.entry.exit ?? 0;
-  } catch (error) {
     tell({ ok: false, what, detail: withHint(error) });
     const differences = isAzudError(error) ? error.errors : [];
     for (const { message } of differences) tell({ ok: false, what, detail: message });
-    return isAzudError(error) ? error.entry.exit : 1;
+    exit ||= isAzudError(error) ? error.entry.exit : 1;
   }
+  return exit;
 }
 
 /** Some messages say already what to do. */
@@ -108,24 +109,6 @@ function plan(config: Config): Finding[] {
       ok(`endpoint ${name}`, `GET ${path ?? `/v1/endpoints/${name}`} · ${shape ?? 'rows'}`),
     ),
   ];
-}
-
-interface Faults {
-  /** Why an endpoint cannot work, by its name. */
-  readonly endpoints: ReadonlyMap<string, string>;
-  readonly cache: AzudError | null;
-}
-
-/** Opens everything as a start would, on any free port and this machine only, and closes it again. */
-async function open(config: Config): Promise<Faults> {
-  const { startAzud } = await import('../app/start.ts');
-  const { silentLog } = await import('../telemetry/log.ts');
-  const system = await startAzud({ ...config, server: { host: '127.0.0.1', port: 0 } }, { log: silentLog });
-  try {
-    return { endpoints: await system.endpointFaults(), cache: await system.cacheFault() };
-  } finally {
-    await system.close();
-  }
 }
 
 function line({ ok, what, detail }: Finding, { out }: World): string {

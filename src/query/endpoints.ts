@@ -86,26 +86,9 @@ export class Endpoints {
     return { contentType, body: made.bytes, etag: etagOf(made.bytes), maxAgeSeconds };
   }
 
-  /**
-   * Why an endpoint cannot work, by its name: the store tries each without reading a row, with its defaults and nulls.
-   * @throws AzudError what is not about the query
-   */
-  async faults(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    const faults = new Map<string, string>();
-    for (const { name, sql, params } of this.#options.endpoints.values()) {
-      const defaults = [...params].map(([param, { type, fallback }]) => [param, { type, value: fallback }] as const);
-      const text = `SELECT * FROM (\n${sql.replace(/[;\s]+$/, '')}\n) AS tried LIMIT 0`;
-      try {
-        const limits = { timeoutMs: QUERY_LIMITS.trialTimeoutMs, signal, trial: true };
-        await firstRow(await this.#options.store.sql({ text, params: Object.fromEntries(defaults) }, limits));
-      } catch (error) {
-        // The engine works constants out before it reads a row: what they are is its business, and that of the limit.
-        if (isAzudError(error, 'query-timeout') || isAzudError(error, 'query-memory')) continue;
-        if (!isAzudError(error, 'sql-failed')) throw error;
-        faults.set(name, error.message);
-      }
-    }
-    return faults;
+  /** @throws as `endpointFaults` */
+  faults(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    return endpointFaults(this.#options, signal);
   }
 
   async #run({ endpoint, query, form }: BoundCall, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
@@ -163,4 +146,29 @@ function etagOf(bytes: Buffer): string {
 async function firstRow(stream: RowStream) {
   for await (const [row] of stream.chunks) if (row) return row;
   return undefined;
+}
+
+/**
+ * Why an endpoint cannot work, by its name: the store tries each without reading a row, with its defaults and nulls.
+ * @throws AzudError what is not about the query
+ */
+export async function endpointFaults(
+  { endpoints, store }: Pick<EndpointsOptions, 'endpoints' | 'store'>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const faults = new Map<string, string>();
+  for (const { name, sql, params } of endpoints.values()) {
+    const defaults = [...params].map(([param, { type, fallback }]) => [param, { type, value: fallback }] as const);
+    const text = `SELECT * FROM (\n${sql.replace(/[;\s]+$/, '')}\n) AS tried LIMIT 0`;
+    try {
+      const limits = { timeoutMs: QUERY_LIMITS.trialTimeoutMs, signal, trial: true };
+      await firstRow(await store.sql({ text, params: Object.fromEntries(defaults) }, limits));
+    } catch (error) {
+      // The engine works constants out before it reads a row: what they are is its business, and that of the limit.
+      if (isAzudError(error, 'query-timeout') || isAzudError(error, 'query-memory')) continue;
+      if (!isAzudError(error, 'sql-failed')) throw error;
+      faults.set(name, error.message);
+    }
+  }
+  return faults;
 }

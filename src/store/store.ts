@@ -29,7 +29,7 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
-  readonly retry?: Partial<typeof RETRY>;
+  readonly retry?: Partial<{ readonly [Name in keyof typeof RETRY]: number }>;
 }
 
 /** Five tries within about 3 s; what lasts longer is the caller's to wait for. */

@@ -14,7 +14,8 @@ const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
   // A connection, a server that starts, stops or has become a replica.
   [/^(08...|57P0[1-5]|25P03|25006)$/, 'not-connected'],
   [/^(ECONN.*|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/, 'not-connected'],
-  [/^(28...|42501|3D000)$/, 'access-denied'],
+  // No database, no right to it, no right to the schema.
+  [/^(28...|42501|3D000|3F000)$/, 'access-denied'],
   // Deadlock, serialization failure, another loader that was first, a partition that was just dropped, memory.
   [/^(40...|23505|23514|53200)$/, 'unavailable'],
   [/^(53300|53400|55P03)$/, 'overloaded'],

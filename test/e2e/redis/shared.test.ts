@@ -129,7 +129,8 @@ describe('processes that share a Redis', { timeout: 240_000 }, () => {
       encoding: 'utf8',
       timeout: 60_000,
     });
-    assert.match(checked.stdout, /broker rabbitmq and store postgres\s+open/);
+    assert.match(checked.stdout, /^ok +broker rabbitmq +open/m);
+    assert.match(checked.stdout, /^ok +store postgres +open/m);
     assert.match(
       checked.stdout,
       /cache redis\s+redis 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.* Check the address/,
