@@ -30,6 +30,7 @@ function endpointRoute(endpoint: Endpoint): Route {
       ...(shape === 'row' ? (['row-not-found'] as const) : []),
       'not-acceptable',
       'sql-failed',
+      'rate-limited',
       'query-timeout',
       'query-memory',
     ],

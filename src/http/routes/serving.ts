@@ -134,7 +134,14 @@ export const SERVING_ROUTES: readonly Route[] = [
     responses: {
       200: rowsAnswer('A page.', record({ data: list({ type: 'object' }), next: nullable(text) })),
     },
-    errors: ['dataset-not-found', 'invalid-parameter', 'invalid-cursor', 'not-acceptable', 'query-timeout'],
+    errors: [
+      'dataset-not-found',
+      'invalid-parameter',
+      'invalid-cursor',
+      'not-acceptable',
+      'rate-limited',
+      'query-timeout',
+    ],
     example: '',
     streamed: true,
     async handler(request, rooms) {

@@ -57,6 +57,7 @@ export const SQL_ROUTES: readonly Route[] = [
       'query-memory',
       'unavailable',
       'query-timeout',
+      'storage-full',
     ],
     example: `-H 'content-type: application/sql' -d 'SELECT 1 AS one'`,
     async handler({ headers, query, body, principal, requestId, signal }, rooms) {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { AD_HOC_LIMITS } from '../../limits.ts';
@@ -30,6 +30,8 @@ interface Taken {
  */
 export class AdHocCopy {
   readonly file: string;
+  /** Holds a folder for each query that spills. */
+  readonly tempFolder: string;
   readonly #options: AdHocCopyOptions;
   #taken: Taken | null = null;
   #taking: Promise<Taken> | null = null;
@@ -38,6 +40,7 @@ export class AdHocCopy {
   constructor(options: AdHocCopyOptions) {
     this.#options = options;
     this.file = `${options.files.main}.ad-hoc`;
+    this.tempFolder = `${this.file}-temp`;
   }
 
   /**
@@ -81,6 +84,7 @@ export class AdHocCopy {
     this.#taken = null;
     await rm(this.file, { force: true });
     await rm(`${this.file}.part`, { force: true });
+    await rm(this.tempFolder, { recursive: true, force: true });
   }
 
   #restMs({ durationMs }: Taken, maxAgeMs: number): number {
@@ -100,6 +104,7 @@ export class AdHocCopy {
       await rm(part, { force: true });
       await copyFile(files.main, part, constants.COPYFILE_FICLONE);
       await rename(part, this.file);
+      await mkdir(this.tempFolder, { recursive: true });
       const atMs = clock.monotonic();
       taken = { asOf, atMs, durationMs: atMs - begunMs, version: version() };
     });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -102,7 +102,7 @@ test('a query that would run for ever ends at its limit, whether it can be inter
     }
     assert.deepEqual(await run(driver, 'SELECT 1', { maxAgeMs: 60_000 }), [[1]]);
     await eventually(async () => {
-      const left = (await readdir(join(dataDir, 'duckdb'))).filter((name) => name.startsWith('temp-ad-hoc'));
+      const left = await readdir(join(dataDir, 'duckdb/azud.duckdb.ad-hoc-temp')).catch(() => []);
       assert.deepEqual(left, []);
     });
   });
@@ -161,8 +161,16 @@ test('the copy goes with the store, and what a crash left is gone after the next
     const copies = async () => (await readdir(join(dataDir, 'duckdb'))).filter((name) => name.includes('ad-hoc'));
     const first = await openStore(dataDir);
     await run(first.driver, 'SELECT 1');
-    assert.deepEqual(await copies(), ['azud.duckdb.ad-hoc']);
+    assert.ok((await copies()).includes('azud.duckdb.ad-hoc'));
     await first.driver.close();
     assert.deepEqual(await copies(), []);
+    for (const name of ['azud.duckdb.ad-hoc', 'azud.duckdb.ad-hoc.part']) {
+      await writeFile(join(dataDir, 'duckdb', name), 'left by a crash');
+    }
+    await mkdir(join(dataDir, 'duckdb/azud.duckdb.ad-hoc-temp/7'), { recursive: true });
+    const second = await openStore(dataDir);
+    assert.deepEqual(await copies(), []);
+    assert.deepEqual(await run(second.driver, 'SELECT 1'), [[1]]);
+    await second.driver.close();
   });
 });

@@ -1,5 +1,5 @@
 import { rm, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import type { Progress } from '../../broker/driver.ts';
 import { AzudError, isAzudError } from '../../error/azud-error.ts';
@@ -168,7 +168,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       file: this.#copy.file,
       tables: [...datasets.keys(), ...SYSTEM_TABLES.map(({ name }) => name)],
       memoryBytes: limits.memoryBytes,
-      tempFolder: join(dirname(this.#files.main), `temp-ad-hoc-${this.#asked}`),
+      tempFolder: join(this.#copy.tempFolder, String(this.#asked)),
     };
     const timeoutMs = Math.max(1, Math.round(deadline - this.#clock.monotonic()));
     return { ...(await runApart(task, { timeoutMs, signal: limits.signal })), asOf };
