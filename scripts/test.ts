@@ -41,9 +41,14 @@ function testFiles(words: readonly string[]): string[] {
   return files.filter((file) => [...words, ...parts].some((part) => part !== '' && file.includes(part)));
 }
 
+/** One after the other: a look that takes a while would hold up the answers that another waits for. */
 async function absentAdapters(): Promise<Absent[]> {
-  const found = await Promise.all(ADAPTERS.map(async (adapter) => ({ adapter, missing: await adapter.missing() })));
-  return found.flatMap(({ adapter, missing }) => (missing === null ? [] : [{ adapter, missing }]));
+  const absent: Absent[] = [];
+  for (const adapter of ADAPTERS) {
+    const missing = await adapter.missing();
+    if (missing !== null) absent.push({ adapter, missing });
+  }
+  return absent;
 }
 
 async function runFiles(files: readonly string[], report: Report): Promise<void> {
