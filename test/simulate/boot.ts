@@ -12,6 +12,7 @@ import { Troubles } from './troubles.ts';
 
 /** More than any run takes by far: beyond, it does not come to an end. */
 const STEPS_MAX = 60_000;
+const QUIET_MS_MAX = 2_000;
 const HOUR_MS = 3_600_000;
 /** "Accepts again within 5 s of space coming back." */
 const ROOM_MS_MAX = 5_000;
@@ -96,7 +97,7 @@ export class Boot {
       return this.#refusesToStart(error);
     }
     const operator = new Operator({ machine, ...this.#options, chance: this.#options.chance.world });
-    await Promise.all([...clients.map((client) => client.run(this.#door())), operator.run()]);
+    await Promise.all([...clients.map((client) => this.#runLater(client)), operator.run()]);
     if (!(await this.#drains())) return;
     if (last) {
       for (const client of clients) if (!client.through) history.wrong('a client was never served');
@@ -108,6 +109,13 @@ export class Boot {
       if (!this.troubles.happened) history.wrong(`closing failed: ${error}`);
     }
     this.#ends('closed');
+  }
+
+  /** Some clients are away at first: then what the start found is all that there is. */
+  async #runLater(client: Client): Promise<void> {
+    const { scheduler, chance } = this.#options;
+    if (chance.clients.happens(0.3)) await scheduler.sleep(chance.clients.below(QUIET_MS_MAX));
+    await client.run(this.#door());
   }
 
   /** True when the store has everything; without faults that always comes. */

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { codesOf, idsOf, publishEach, readAll, releaseLocks, simulatedOwner } from '../../../test/support/log.ts';
+import {
+  codesOf,
+  idsOf,
+  LOG_FOLDER,
+  publishEach,
+  readAll,
+  releaseLocks,
+  simulatedOwner,
+} from '../../../test/support/log.ts';
 import { type DiskCall, diskError, SimulatedDisk } from '../../../test/support/simulated-disk.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { makeMessage } from '../conformance/messages.ts';
+import { segmentPath } from './segment.ts';
 
 /** What the kernel has in memory and the disk has not: it outlives the process, and not the power. */
 
 /** Small enough that every few records begin a segment. */
 const SMALL = { segmentBytesMax: 600 };
+const FIRST_SEGMENT = segmentPath(LOG_FOLDER, 1);
 const never = () => 0.999;
 
 test('a segment that was named just before its process was killed holds what is acknowledged in it', async () => {
@@ -60,6 +70,60 @@ test('what a failed sync left in memory alone is on the disk before readers are 
   const third = simulatedOwner(found);
   await third.open();
   assert.deepEqual(idsOf(await readAll(third)), [...before.map(({ id }) => id), unknown.id, later?.id]);
+});
+
+test('what a killed process had written and not synced is on the disk before readers are given it', async () => {
+  const disk = new SimulatedDisk();
+  const first = simulatedOwner(disk);
+  await first.open();
+  const before = await publishEach(first, 2);
+  const died = Promise.withResolvers<void>();
+  disk.gate = async ({ name }) => {
+    if (name !== 'sync') return;
+    died.resolve();
+    await new Promise(() => {});
+  };
+  const unknown = makeMessage();
+  void first.publish([unknown]);
+  await died.promise;
+  disk.gate = null;
+  await releaseLocks(disk);
+  const second = simulatedOwner(disk);
+  await second.open();
+  const read = idsOf(await readAll(second));
+  assert.deepEqual(read, [...before.map(({ id }) => id), unknown.id]);
+  const found = disk.cutPower(never);
+  await releaseLocks(found);
+  const third = simulatedOwner(found);
+  await third.open();
+  assert.deepEqual(idsOf(await readAll(third)), read);
+});
+
+test('a sealed segment ends with its last record, whatever zeros were laid ahead of it', async () => {
+  const disk = new SimulatedDisk();
+  const segmentBytesMax = 1_200_000;
+  const owner = simulatedOwner(disk, { segmentBytesMax });
+  await owner.open();
+  const [small] = await publishEach(owner, 1);
+  assert.ok(disk.bytes(FIRST_SEGMENT).length > 1_000_000, 'the zeros are there');
+  const large = makeMessage({ textBytes: segmentBytesMax });
+  assert.deepEqual(codesOf(await owner.publish([large])), ['ok']);
+  assert.ok(disk.bytes(FIRST_SEGMENT).length < 1_000, 'the zeros are gone');
+  assert.deepEqual(idsOf(await readAll(owner)), [small?.id, large.id]);
+  await owner.close();
+});
+
+test('a sync that fails for want of room is as bad as any: the kernel may have dropped what it could not write', async () => {
+  const disk = new SimulatedDisk();
+  const fatal: Error[] = [];
+  const owner = simulatedOwner(disk, { onFatal: (error) => fatal.push(error) });
+  await owner.open();
+  disk.fault = ({ name }) => (name === 'sync' ? diskError('ENOSPC') : null);
+  assert.deepEqual(codesOf(await owner.publish([makeMessage()])), ['io-failed']);
+  disk.fault = () => null;
+  assert.deepEqual(codesOf(await owner.publish([makeMessage()])), ['io-failed']);
+  assert.equal(fatal.length, 1);
+  await owner.close();
 });
 
 test('a disk that fails while the log is read is named as such, whatever is asked', async () => {
