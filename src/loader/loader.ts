@@ -43,6 +43,9 @@ export interface LoaderOptions {
 
 export type LoaderLimits = { readonly [Name in keyof typeof LOADER_LIMITS]: number };
 
+/** Calls `onward` whenever it got something done. */
+type Action = (onward: () => void) => Promise<void>;
+
 /** For /readyz. `waiting`: the broker or the store is away, events gather in the broker. */
 export type LoaderState =
   | { readonly name: 'starting' | 'running' | 'stopped' }
@@ -88,7 +91,7 @@ export class Loader {
     const watching = this.#meter.watchLag(watch.signal, this.#limits.lagIntervalMs);
     try {
       while (!signal.aborted) {
-        await this.#retrying('session', signal, () => this.#session(signal));
+        await this.#retrying('session', signal, (onward) => this.#session(signal, onward));
       }
     } finally {
       watch.abort();
@@ -98,7 +101,7 @@ export class Loader {
   }
 
   /** One subscription, from the store's progress until the signal aborts, the work is divided anew or the broker goes away. */
-  async #session(signal: AbortSignal): Promise<void> {
+  async #session(signal: AbortSignal, onward: () => void): Promise<void> {
     const { broker, store } = this.#options;
     const progress = await store.progress();
     this.#meter.reached(progress);
@@ -125,6 +128,7 @@ export class Loader {
         next.catch(() => {});
         await writing;
         await subscription.ack(unit.deliveries);
+        onward();
       }
     } finally {
       for (const end of ends) end.removeEventListener('abort', stop);
@@ -157,14 +161,17 @@ export class Loader {
   }
 
   /**
-   * Runs the action until it succeeds. A passing error is waited out, each time longer; meanwhile the state says why.
+   * Runs the action until it succeeds. A passing error is waited out, each time longer; meanwhile the state says why. An
+   * action that gets something done before it fails says so by `onward`: what breaks once an hour is not waited for long.
    * @throws the error, when it is not passing or the signal has aborted
    */
-  async #retrying(stage: string, signal: AbortSignal, action: () => Promise<void>): Promise<void> {
+  async #retrying(stage: string, signal: AbortSignal, action: Action): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         this.#meter.attempt(stage, attempt);
-        await action();
+        await action(() => {
+          attempt = 0;
+        });
         if (attempt > 0) this.#state = { name: 'running' };
         return;
       } catch (error) {

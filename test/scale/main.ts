@@ -1,5 +1,5 @@
 /**
- * `npm run scale [-- --events 1000000 --batch 100 --broker rabbitmq]`: a million events through a broker that gives a
+ * `npm run scale [-- --events 1000000 --batch 100 --broker rabbitmq]`: a million events through each broker, which gives a
  * tenth of its messages again and two loaders into PostgreSQL, both servers killed in the middle; then the exact sums.
  * The short form runs with the tests.
  */

@@ -17,8 +17,6 @@ const REJECT = 90;
  * was not stored, although it was, and gives it to some loader again at once.
  */
 export class AmqpRedelivery {
-  /** Acks turned into rejects. */
-  rejected = 0;
   /** Deliveries that the server marked as given before. */
   redelivered = 0;
   readonly #every: number;
@@ -52,7 +50,6 @@ export class AmqpRedelivery {
     if (this.#acks % this.#every !== 0) return;
     payload.writeUInt16BE(REJECT, 2);
     payload[12] = 1;
-    this.rejected += 1;
   }
 
   /** Consumer tag with its length before it, delivery tag, `redelivered`. */

@@ -64,6 +64,7 @@ export const ADAPTERS: readonly Adapter[] = [
   { name: 'postgres-system', folder: 'test/e2e/postgres/', ...POSTGRES },
   { name: 'nats', folder: 'src/broker/nats/', ...NATS },
   { name: 'nats-system', folder: 'test/e2e/nats/', ...both(NATS, POSTGRES) },
+  { name: 'nats-scale', folder: 'test/scale/nats/', ...both(NATS, POSTGRES) },
   { name: 'pubsub', folder: 'src/broker/pubsub/', ...PUBSUB },
   { name: 'pubsub-system', folder: 'test/e2e/pubsub/', ...PUBSUB },
   { name: 'pubsub-postgres', folder: 'test/e2e/pubsub-postgres/', ...both(PUBSUB, POSTGRES) },
