@@ -6,8 +6,11 @@ import { from } from 'pg-copy-streams';
 export async function copyInto(client: ClientBase, target: string, parts: Iterable<Buffer>): Promise<void> {
   const copy = client.query(from(`COPY ${target} FROM STDIN`));
   const failed = new Promise<never>((_resolve, reject) => copy.once('error', reject));
+  let over = false;
   // It is met at the next await, or not at all when the parts themselves failed.
-  failed.catch(() => {});
+  failed.catch(() => {
+    over = true;
+  });
   try {
     const each = parts[Symbol.iterator]();
     for (let next = each.next(); !next.done; ) {
@@ -17,7 +20,8 @@ export async function copyInto(client: ClientBase, target: string, parts: Iterab
       if (drained) await Promise.race([drained, failed]);
     }
   } catch (error) {
-    await abandon(copy, error);
+    // The stream's own state does not show that the server, or the connection, has ended it.
+    if (!over) await abandon(copy, error);
     throw error;
   }
   const finished = once(copy, 'finish');
@@ -26,9 +30,8 @@ export async function copyInto(client: ClientBase, target: string, parts: Iterab
   await Promise.race([finished, failed]);
 }
 
-/** Tells the server that no more comes. It has ended when the server has said so, or had failed before. */
+/** Tells the server that no more comes. It has ended when the server has said so. */
 async function abandon(copy: ReturnType<typeof from>, error: unknown): Promise<void> {
-  if (copy.errored || copy.closed) return;
   const closed = new Promise((resolve) => copy.once('close', resolve));
   copy.on('error', () => {});
   copy.destroy(error instanceof Error ? error : new Error(String(error)));
