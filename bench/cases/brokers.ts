@@ -5,12 +5,13 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { nats } from '../brokers/nats.ts';
+import { pubsub } from '../brokers/pubsub.ts';
 import { rabbitmq } from '../brokers/rabbitmq.ts';
 import type { Contender, Side } from '../brokers/side.ts';
 import { snssqs } from '../brokers/snssqs.ts';
 import { atLeast, type Case, type CaseOptions, type Figure, median, shape } from '../case.ts';
 
-const CONTENDERS: readonly Contender[] = [nats, rabbitmq, snssqs];
+const CONTENDERS: readonly Contender[] = [nats, rabbitmq, snssqs, pubsub];
 
 /** Messages sent together, and how many such groups are under way: what intake has at a few hundred connections. */
 const GROUP = 50;
