@@ -19,7 +19,7 @@ const LOG_TESTS = ['writer', 'memory-only', 'record', 'retention', 'driver'].map
 const SUITES: readonly Suite[] = [
   { name: 'simulator', run: ['test/simulate/main.ts', '--seeds', '400', '--seed', '1', '--stop'] },
   { name: 'log', run: testsOf(LOG_TESTS) },
-  { name: 'loader', run: testsOf(['loader/loader', 'store/memory/driver', 'query/dead-letters']) },
+  { name: 'loader', run: testsOf(['loader/loader', 'loader/ack-order', 'store/memory/driver', 'query/dead-letters']) },
   { name: 'flipped bits', run: ['--test', '--test-name-pattern=flipped bit', 'test/simulate/simulate.test.ts'] },
   { name: 'recovery', run: testsOf(['broker/log/recovery']) },
   { name: 'duckdb', run: testsOf(['store/duckdb/driver', 'store/duckdb/kill']) },
