@@ -21,10 +21,13 @@ export function readBody(request: IncomingMessage, bytesMax: number, arrivals: A
     let first: Buffer | null = null;
     let more: Buffer[] | null = null;
     let bytes = 0;
-    const refuse = (error: AzudError) => {
-      request.removeAllListeners('data');
+    const leave = () => {
       arrivals.bytes -= bytes;
       bytes = 0;
+    };
+    const refuse = (error: AzudError) => {
+      request.removeAllListeners('data');
+      leave();
       reject(error);
     };
     request.on('data', (chunk: Buffer) => {
@@ -39,8 +42,8 @@ export function readBody(request: IncomingMessage, bytesMax: number, arrivals: A
       else more.push(chunk);
     });
     request.on('end', () => {
-      arrivals.bytes -= bytes;
-      resolve(more ? Buffer.concat(more, bytes) : (first ?? EMPTY));
+      leave();
+      resolve(more ? Buffer.concat(more) : (first ?? EMPTY));
     });
     request.on('error', () => refuse(new AzudError('bad-request', 'the body ended before its end')));
   });
