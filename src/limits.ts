@@ -91,6 +91,8 @@ export const LOG_LIMITS = Object.freeze({
   reserveBytes: 64 * MiB,
   /** Between two probes of a full disk, ms: "accepts again within 5 s of space". */
   fullDiskProbeMs: 1_000,
+  /** Used share of the disk above which a warning is logged, ratio: a tenth of the disk is left to act in. */
+  diskWarnRatio: 0.85,
   /** Used share of the disk above which intake refuses with 507, ratio. */
   diskUsedRatioMax: 0.95,
 });

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { Io } from '../../lib/io.ts';
+import { LOG_LIMITS } from '../../limits.ts';
+import type { Log } from '../../telemetry/log.ts';
 import { isDiskFull, isMissing } from './errors.ts';
 import { removeIfThere } from './segment.ts';
 
@@ -8,6 +10,7 @@ export interface DiskGuardOptions {
   readonly io: Io;
   readonly folder: string;
   readonly clock: Clock;
+  readonly log: Log;
   /** Kept on disk unused; small disks keep `RESERVE_RATIO_MAX` of their size. */
   readonly reserveBytes: number;
   /** Used share of the disk from which on the log refuses. */
@@ -26,6 +29,7 @@ export class DiskGuard {
   readonly #path: string;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #refusal: string | null = null;
+  #warned = false;
 
   constructor(options: DiskGuardOptions) {
     this.#options = options;
@@ -40,10 +44,21 @@ export class DiskGuard {
     this.#checkedAt = now;
     const { freeBytes, totalBytes } = await io.space(folder);
     const usedRatio = 1 - freeBytes / totalBytes;
+    this.#warn(usedRatio);
     if (usedRatio >= usedRatioMax) this.#refusal = `${(usedRatio * 100).toFixed(1)} % of the disk is used`;
     else if (freeBytes < this.#reserveBytes(totalBytes)) this.#refusal = `only ${freeBytes} bytes of the disk are free`;
     else this.#refusal = null;
     return this.#refusal;
+  }
+
+  /** Once each time that it fills up so far: from the limit on events are refused. */
+  #warn(usedRatio: number): void {
+    const isHigh = usedRatio >= LOG_LIMITS.diskWarnRatio;
+    if (isHigh && !this.#warned) {
+      const [used, limit] = [usedRatio, this.#options.usedRatioMax].map((ratio) => `${(ratio * 100).toFixed(1)} %`);
+      this.#options.log.warn('the disk is filling up: free some of it', { used, refuses_at: limit });
+    }
+    this.#warned = isHigh;
   }
 
   /** The next `refusal` looks at the disk. */

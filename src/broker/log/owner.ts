@@ -178,7 +178,7 @@ export class LogOwner implements BrokerDriver {
     const { io, clock, log, segmentBytesMax, onFatal } = this.#options;
     const { reserveBytes, diskUsedRatioMax, fullDiskProbeMs, shared } = this.#limits;
     const path = this.#path;
-    const guard = new DiskGuard({ io, folder: path, clock, reserveBytes, usedRatioMax: diskUsedRatioMax });
+    const guard = new DiskGuard({ io, folder: path, clock, log, reserveBytes, usedRatioMax: diskUsedRatioMax });
     const recovered = await this.#recover(guard);
     await guard.keepReserve();
     const end = new DurableEnd(recovered.end);

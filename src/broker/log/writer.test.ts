@@ -12,6 +12,8 @@ import {
   simulatedOwner,
 } from '../../../test/support/log.ts';
 import { type DiskCall, failing, SimulatedDisk } from '../../../test/support/simulated-disk.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { silentLog } from '../../telemetry/log.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import type { BrokerDriver } from '../driver.ts';
 
@@ -126,6 +128,28 @@ test('a disk that is nearly full refuses before it is full, with a time to try a
   await eventually(async () => assert.deepEqual(codesOf(await owner.publish([message])), ['ok']), { intervalMs: 1 });
   assert.deepEqual(idsOf(await readAll(owner)), [message.id]);
   assert.equal(disk.bytes(`${LOG_FOLDER}/reserve`).length, 1_000_000);
+  await owner.close();
+});
+
+test('a disk that fills up is warned of once, before anything is refused, and again when it fills up again', async () => {
+  const disk = new SimulatedDisk();
+  const warnings: unknown[] = [];
+  const log = { ...silentLog, warn: (message: string, fields: unknown) => void warnings.push([message, fields]) };
+  const { totalBytes } = await disk.space('/data');
+  let now = 0;
+  const clock = { ...systemClock, monotonic: () => now };
+  const owner = simulatedOwner(disk, { log, clock, limits: { diskUsedRatioMax: 0.95 } });
+  await owner.open();
+  for (const used of [0.5, 0.84, 0.86, 0.9, 0.8, 0.88]) {
+    disk.freeBytes = Math.round(totalBytes * (1 - used));
+    now += 10_000;
+    assert.deepEqual(codesOf(await owner.publish([makeMessage()])), ['ok']);
+  }
+  const words = 'the disk is filling up: free some of it';
+  assert.deepEqual(warnings, [
+    [words, { used: '86.0 %', refuses_at: '95.0 %' }],
+    [words, { used: '88.0 %', refuses_at: '95.0 %' }],
+  ]);
   await owner.close();
 });
 
