@@ -3,7 +3,6 @@ import { LogOwner } from '../../src/broker/log/owner.ts';
 import { type AzudError, isAzudError } from '../../src/error/azud-error.ts';
 import type { Message } from '../../src/event/batch.ts';
 import { Intake } from '../../src/intake/intake.ts';
-import type { Clock } from '../../src/lib/clock.ts';
 import { Keeper } from '../../src/loader/keeper.ts';
 import { Loader } from '../../src/loader/loader.ts';
 import { Commits } from '../../src/query/commits.ts';
@@ -45,32 +44,11 @@ export interface MachineSettings {
 /** Counters are not part of what is checked, and making them anew is most of what a start costs. */
 const METRICS = new Metrics();
 
-interface Running {
-  readonly publish: (messages: readonly Message[]) => ReturnType<Broker['publish']>;
-  readonly clock: Clock;
-}
-
-/** The process that runs. One at a time, so they share what takes long to make and keeps nothing: the checks of intake. */
-let running: Running | null = null;
-const theRunning = (): Running => {
-  if (!running) throw new TypeError('no machine was made');
-  return running;
-};
-const INTAKE = new Intake({
-  datasets: TAKEN,
-  publish: (messages) => theRunning().publish(messages),
-  clock: {
-    now: () => theRunning().clock.now(),
-    monotonic: () => theRunning().clock.monotonic(),
-    sleep: (ms, signal) => theRunning().clock.sleep(ms, signal),
-  },
-});
-
 /** One process of Azud from its start to its end: the real rooms on a disk and a clock that are not. */
 export class Machine {
   readonly broker: Broker;
   readonly store: Store;
-  readonly intake = INTAKE;
+  readonly intake: Intake;
   readonly conservation: Conservation;
   readonly receipts: Receipts;
   readonly letters: DeadLetters;
@@ -103,7 +81,7 @@ export class Machine {
     this.#loader = new Loader({ ...rooms, limits: loaderLimits(settings) });
     this.#keeper = new Keeper({ ...rooms, limits: keeperLimits(settings) });
     const publish = (messages: readonly Message[]) => this.#publish(messages);
-    running = { publish, clock: scheduler };
+    this.intake = new Intake({ datasets: TAKEN, publish, clock: scheduler });
     this.conservation = new Conservation({ ...rooms, datasets: TAKEN });
     this.receipts = new Receipts({ ...rooms, commits: new Commits(scheduler) });
     this.letters = new DeadLetters({ ...rooms, broker: { publish }, cursorKey: Buffer.alloc(32) });
