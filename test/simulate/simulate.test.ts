@@ -14,9 +14,9 @@ const owned = new OwnedChance();
 test('no power cut, kill or failing disk breaks a promise: the same seeds as ever, and new ones', async (t) => {
   const fresh = systemClock.now() % 1e9;
   for (const first of [1, fresh]) {
-    const { failures, sums } = await runSeeds({ first, count: 100, owned });
+    const { failures, sums } = await runSeeds({ first, count: 70, owned });
     assert.deepEqual(failures, []);
-    assert.ok(sums.cuts > 30 && sums.kills > 10 && sums.failures > 10, `seeds from ${first} do too little`);
+    assert.ok(sums.cuts > 20 && sums.kills > 5 && sums.failures > 5, `seeds from ${first} do too little`);
   }
   t.diagnostic(`new seeds from ${fresh}`);
 });
@@ -50,7 +50,7 @@ test('a failure is told with its smallest plan and the command that runs it agai
 });
 
 test('a flipped bit of a sealed segment is found', async () => {
-  const { bits, missed, said } = await flipBits({ segmentBytes: 16 * 1024, bitsMax: 5_000 });
+  const { bits, missed, said } = await flipBits({ segmentBytes: 16 * 1024, bitsMax: 3_000 });
   assert.deepEqual(missed, []);
-  assert.ok(bits === 5_000 && said.size >= 4);
+  assert.ok(bits === 3_000 && said.size >= 4);
 });
