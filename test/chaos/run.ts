@@ -135,9 +135,10 @@ async function runCycle({ world, plan, random, before }: Scene, fault: Fault, cy
 }
 
 async function within<T>(promise: Promise<T>, ms: number, words: string): Promise<T> {
-  const late = pause(ms).then(() => {
+  const done = new AbortController();
+  const late = pause(ms, done.signal).then(() => {
     throw new Error(`${words} within ${ms} ms`);
   });
   late.catch(() => {});
-  return Promise.race([promise, late]);
+  return Promise.race([promise, late]).finally(() => done.abort());
 }
