@@ -1,8 +1,8 @@
 import type { protos } from '@google-cloud/pubsub';
-import type { AzudError } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
 import { notConnected } from '../errors.ts';
+import { Inbox } from '../inbox.ts';
 import { type Link, ONCE, ready } from './connection.ts';
 import { messageOf } from './envelope.ts';
 import { classified, foreign, STATUS, statusOf } from './errors.ts';
@@ -30,8 +30,6 @@ const PULL_MESSAGES_MAX = 1_000;
 const PULL_MS = 5_000;
 /** Longest wait at the end for a service that may be gone, ms. */
 const GOODBYE_MS = 2_000;
-/** Nothing has to be looked at in between: arrivals and failures wake the sleeper. */
-const IDLE_MS = 60_000;
 /** After this long the service has given what was waiting, as far as there is room for it, ms. */
 const SETTLED_MS = 1_000;
 
@@ -45,20 +43,16 @@ export class PubsubSubscription implements Subscription {
   readonly #leases: Leases;
   readonly #begun: number;
   readonly #closing = new AbortController();
-  /** Arrived and not given out. */
-  readonly #waiting: Delivery[] = [];
-  /** Nacked, with the time from which they may be given out again, ms. */
-  #delayed: { readonly delivery: Delivery; readonly notBefore: number }[] = [];
+  readonly #inbox: Inbox;
   #pulls = 0;
   /** Messages that the pulls under way may bring. */
   #asked = 0;
-  #failure: AzudError | null = null;
-  #arrival = new AbortController();
 
   constructor(options: SubscriptionOptions) {
     const { link, subscription, clock, ack_deadline: deadline } = options;
     this.#options = options;
     this.#begun = clock.monotonic();
+    this.#inbox = new Inbox(clock);
     this.#leases = new Leases({ link, subscription, deadline, clock });
     void this.#leases.renew(this.#closing.signal);
     this.#pull();
@@ -71,21 +65,11 @@ export class PubsubSubscription implements Subscription {
 
   /** Whether what waits in the service would be here by now. */
   get settled(): boolean {
-    return this.#failure === null && this.#options.clock.monotonic() - this.#begun > SETTLED_MS;
+    return this.#inbox.failure === null && this.#options.clock.monotonic() - this.#begun > SETTLED_MS;
   }
 
-  async receive({ messagesMax, bytesMax, signal }: ReceiveOptions): Promise<readonly Delivery[]> {
-    const { clock } = this.#options;
-    while (!signal.aborted) {
-      if (this.#failure) throw this.#failure;
-      this.#release();
-      const deliveries = this.#next(messagesMax, bytesMax);
-      if (deliveries.length > 0) return deliveries;
-      const due = Math.min(...this.#delayed.map(({ notBefore }) => notBefore));
-      const waitMs = due === Number.POSITIVE_INFINITY ? IDLE_MS : Math.max(0, due - clock.monotonic());
-      await clock.sleep(waitMs, AbortSignal.any([signal, this.#arrival.signal]));
-    }
-    return [];
+  receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+    return this.#inbox.take(options);
   }
 
   /** Also after a pull failed: an ack is a request of its own, and the leases go on. */
@@ -100,14 +84,12 @@ export class PubsubSubscription implements Subscription {
 
   /** They stay here for the delay: the service would count each return as a failed delivery. */
   async nack(deliveries: readonly Delivery[], delayMs: number): Promise<void> {
-    const notBefore = this.#options.clock.monotonic() + delayMs;
-    this.#delayed.push(...deliveries.map((delivery) => ({ delivery, notBefore })));
-    this.#wake();
+    this.#inbox.putBack(deliveries, delayMs);
   }
 
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    this.#fail(notConnected(this.#where));
+    this.#inbox.fail(notConnected(this.#where));
     this.#closing.abort();
     await this.#handBack();
     this.#options.onClose();
@@ -134,7 +116,7 @@ export class PubsubSubscription implements Subscription {
 
   #pull(): void {
     const maxMessages = Math.min(PULL_MESSAGES_MAX, this.#room);
-    if (this.#failure || maxMessages < 1 || this.#pulls === PULLS_MAX) return;
+    if (this.#inbox.failure || maxMessages < 1 || this.#pulls === PULLS_MAX) return;
     this.#pulls += 1;
     this.#asked += maxMessages;
     void this.#pullOnce(maxMessages).then((count) => {
@@ -153,10 +135,9 @@ export class PubsubSubscription implements Subscription {
     try {
       const [{ receivedMessages }] = await link.subscriber.pull({ subscription, maxMessages }, options);
       for (const received of receivedMessages ?? []) this.#take(received);
-      this.#wake();
       return receivedMessages?.length ?? 0;
     } catch (error) {
-      if (statusOf(error) !== STATUS.deadlineExceeded) this.#fail(classified(error, this.#where));
+      if (statusOf(error) !== STATUS.deadlineExceeded) this.#inbox.fail(classified(error, this.#where));
       return 0;
     }
   }
@@ -164,40 +145,11 @@ export class PubsubSubscription implements Subscription {
   #take({ message: arrived, ackId }: Received): void {
     const message = arrived ? messageOf(arrived) : null;
     if (!message) {
-      this.#fail(foreign(this.#where));
+      this.#inbox.fail(foreign(this.#where));
       return;
     }
     const delivery = { message, position: null };
     this.#leases.add(delivery, ackId ?? '');
-    this.#waiting.push(delivery);
-  }
-
-  /** What was nacked and is due goes first. */
-  #release(): void {
-    const now = this.#options.clock.monotonic();
-    const due = this.#delayed.filter(({ notBefore }) => notBefore <= now);
-    if (due.length === 0) return;
-    this.#delayed = this.#delayed.filter(({ notBefore }) => notBefore > now);
-    this.#waiting.unshift(...due.map(({ delivery }) => delivery));
-  }
-
-  #next(messagesMax: number, bytesMax: number): Delivery[] {
-    let [count, bytes] = [0, 0];
-    for (const { message } of this.#waiting) {
-      bytes += message.payload.length;
-      if (count === messagesMax || (count > 0 && bytes > bytesMax)) break;
-      count += 1;
-    }
-    return this.#waiting.splice(0, count);
-  }
-
-  #fail(failure: AzudError): void {
-    this.#failure ??= failure;
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#arrival.abort();
-    this.#arrival = new AbortController();
+    this.#inbox.put(delivery);
   }
 }

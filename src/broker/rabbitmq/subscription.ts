@@ -2,6 +2,7 @@ import type { AsyncMessage, Channel } from 'rabbitmq-client';
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
 import { notConnected } from '../errors.ts';
+import { Inbox } from '../inbox.ts';
 import { messageOf } from './envelope.ts';
 import { foreign } from './errors.ts';
 
@@ -19,20 +20,16 @@ export interface SubscriptionOptions {
  */
 export class RabbitmqSubscription implements Subscription {
   readonly #options: SubscriptionOptions;
-  /** Arrived and not given out. */
-  readonly #waiting: Delivery[] = [];
+  readonly #inbox: Inbox;
   /** By delivery: what to ack. An acked one is gone from it, so that a second ack does nothing. */
   readonly #tags = new WeakMap<Delivery, number>();
-  /** Nacked, with the time from which they may be given out again, ms. */
-  #delayed: { readonly delivery: Delivery; readonly notBefore: number }[] = [];
   /** Given out and not acked, and waiting: what the server counts as ours. */
   #held = 0;
-  #failure: Error | null = null;
-  #arrival = new AbortController();
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
-    const gone = () => this.#fail(notConnected(`queue ${options.queue}`));
+    this.#inbox = new Inbox(options.clock);
+    const gone = () => this.#inbox.fail(notConnected(`queue ${options.queue}`));
     options.channel.on('close', gone);
     options.channel.on('basic.cancel', gone);
   }
@@ -49,25 +46,15 @@ export class RabbitmqSubscription implements Subscription {
     return this.#held;
   }
 
-  async receive({ messagesMax, bytesMax, signal }: ReceiveOptions): Promise<readonly Delivery[]> {
-    const { clock } = this.#options;
-    while (!signal.aborted) {
-      if (this.#failure) throw this.#failure;
-      this.#release();
-      const deliveries = this.#next(messagesMax, bytesMax);
-      if (deliveries.length > 0) return deliveries;
-      const due = Math.min(...this.#delayed.map(({ notBefore }) => notBefore));
-      const waitMs = due === Number.POSITIVE_INFINITY ? IDLE_MS : Math.max(0, due - clock.monotonic());
-      await clock.sleep(waitMs, AbortSignal.any([signal, this.#arrival.signal]));
-    }
-    return [];
+  receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+    return this.#inbox.take(options);
   }
 
   async ack(deliveries: readonly Delivery[]): Promise<void> {
     for (const delivery of deliveries) {
       const deliveryTag = this.#tags.get(delivery);
       if (deliveryTag === undefined) continue;
-      if (this.#failure) throw this.#failure;
+      if (this.#inbox.failure) throw this.#inbox.failure;
       this.#options.channel.basicAck({ deliveryTag });
       this.#tags.delete(delivery);
       this.#held -= 1;
@@ -76,12 +63,11 @@ export class RabbitmqSubscription implements Subscription {
 
   /** They stay here for the delay: a quorum queue knows none, and would count each return as a failed delivery. */
   async nack(deliveries: readonly Delivery[], delayMs: number): Promise<void> {
-    const notBefore = this.#options.clock.monotonic() + delayMs;
-    this.#delayed.push(...deliveries.map((delivery) => ({ delivery, notBefore })));
+    this.#inbox.putBack(deliveries, delayMs);
   }
 
   async close(): Promise<void> {
-    this.#fail(notConnected(`the subscription of queue ${this.#options.queue}`));
+    this.#inbox.fail(notConnected(`the subscription of queue ${this.#options.queue}`));
     this.#options.onClose();
     if (this.#options.channel.active) await this.#options.channel.close();
   }
@@ -89,45 +75,12 @@ export class RabbitmqSubscription implements Subscription {
   #take(arrived: AsyncMessage): void {
     const message = messageOf(arrived);
     if (!message) {
-      this.#fail(foreign(`queue ${this.#options.queue}`));
+      this.#inbox.fail(foreign(`queue ${this.#options.queue}`));
       return;
     }
     const delivery = { message, position: null };
     this.#tags.set(delivery, arrived.deliveryTag);
     this.#held += 1;
-    this.#waiting.push(delivery);
-    this.#wake();
-  }
-
-  /** What was nacked and is due goes first. */
-  #release(): void {
-    const now = this.#options.clock.monotonic();
-    const due = this.#delayed.filter(({ notBefore }) => notBefore <= now);
-    if (due.length === 0) return;
-    this.#delayed = this.#delayed.filter(({ notBefore }) => notBefore > now);
-    this.#waiting.unshift(...due.map(({ delivery }) => delivery));
-  }
-
-  #next(messagesMax: number, bytesMax: number): Delivery[] {
-    let [count, bytes] = [0, 0];
-    for (const { message } of this.#waiting) {
-      bytes += message.payload.length;
-      if (count === messagesMax || (count > 0 && bytes > bytesMax)) break;
-      count += 1;
-    }
-    return this.#waiting.splice(0, count);
-  }
-
-  #fail(failure: Error): void {
-    this.#failure ??= failure;
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#arrival.abort();
-    this.#arrival = new AbortController();
+    this.#inbox.put(delivery);
   }
 }
-
-/** Nothing has to be looked at in between: arrivals and failures wake the sleeper. */
-const IDLE_MS = 60_000;

@@ -7,6 +7,7 @@ import {
 import { AzudError } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Delivery, ReceiveOptions, Subscription } from '../driver.ts';
+import { Inbox } from '../inbox.ts';
 import type { Aws, Call, CallOptions } from './aws.ts';
 import { ATTRIBUTE_NAMES, messageOf } from './envelope.ts';
 import { classified, type FailedEntry, foreign, unreachable } from './errors.ts';
@@ -32,8 +33,6 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 const RECEIVE_MARGIN_MS = 10_000;
 /** Longest time for handing back what is held, ms: after it SQS does the same, at the end of the visibility. */
 const RELEASE_MS = 2_000;
-/** Nothing has to be looked at in between: arrivals and failures wake the sleeper. */
-const IDLE_MS = 60_000;
 
 /** What SQS gave with a delivery that is not acked. */
 interface Hold {
@@ -48,40 +47,26 @@ interface Hold {
  */
 export class SqsSubscription implements Subscription {
   readonly #options: SubscriptionOptions;
-  /** Arrived and not given out. */
-  readonly #waiting: Delivery[] = [];
+  readonly #inbox: Inbox;
   /** Not acked; a delivery that is acked, or that SQS gave to another, is gone from it. */
   readonly #held = new Map<Delivery, Hold>();
-  /** Nacked, with the time from which they may be given out again, ms. */
-  #delayed: { readonly delivery: Delivery; readonly notBefore: number }[] = [];
   readonly #closing = new AbortController();
-  #waitingBytes = 0;
   /** Receives under way, those wanted, and the messages that they may bring. */
   #receives = 0;
   #receivesWanted = 1;
   #asked = 0;
-  #failure: AzudError | null = null;
-  #arrival = new AbortController();
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#inbox = new Inbox(options.clock);
     this.#pump();
     void this.#heartbeat();
   }
 
-  async receive({ messagesMax, bytesMax, signal }: ReceiveOptions): Promise<readonly Delivery[]> {
-    const { clock } = this.#options;
-    while (!signal.aborted) {
-      if (this.#failure) throw this.#failure;
-      this.#takeDue();
-      const deliveries = this.#next(messagesMax, bytesMax);
-      this.#pump();
-      if (deliveries.length > 0) return deliveries;
-      const due = Math.min(...this.#delayed.map(({ notBefore }) => notBefore));
-      const waitMs = due === Number.POSITIVE_INFINITY ? IDLE_MS : Math.max(0, due - clock.monotonic());
-      await clock.sleep(waitMs, AbortSignal.any([signal, this.#arrival.signal]));
-    }
-    return [];
+  async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+    const deliveries = await this.#inbox.take(options);
+    this.#pump();
+    return deliveries;
   }
 
   /**
@@ -113,15 +98,14 @@ export class SqsSubscription implements Subscription {
 
   /** They stay here for the delay, hidden at SQS, where each return would count as a failed delivery. */
   async nack(deliveries: readonly Delivery[], delayMs: number): Promise<void> {
-    const notBefore = this.#options.clock.monotonic() + delayMs;
-    this.#delayed.push(...deliveries.map((delivery) => ({ delivery, notBefore })));
+    this.#inbox.putBack(deliveries, delayMs);
   }
 
   /** What is held is given back at once, so that another loader need not wait for the end of its visibility. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    this.#fail(unreachable(`the subscription of ${this.#options.about}`, 'it is closed'));
+    this.#inbox.fail(unreachable(`the subscription of ${this.#options.about}`, 'it is closed'));
     this.#options.onClose();
     const deadline = AbortSignal.timeout(RELEASE_MS);
     // Whatever hinders it, SQS does the same by itself later.
@@ -131,10 +115,10 @@ export class SqsSubscription implements Subscription {
 
   /** Keeps as many receives under way as are wanted and have room. */
   #pump(): void {
-    while (this.#failure === null && this.#receives < this.#receivesWanted) {
+    while (this.#inbox.failure === null && this.#receives < this.#receivesWanted) {
       const room = this.#options.prefetch - this.#held.size - this.#asked;
       const count = Math.min(ENTRIES_MAX, room);
-      if (count < 1 || this.#waitingBytes > WAITING_BYTES_MAX) return;
+      if (count < 1 || this.#inbox.bytes > WAITING_BYTES_MAX) return;
       this.#receives += 1;
       this.#asked += count;
       void this.#poll(count).then(() => this.#pump());
@@ -162,7 +146,7 @@ export class SqsSubscription implements Subscription {
       else if (Messages.length === 0) this.#receivesWanted = 1;
       for (const arrived of Messages) this.#take(arrived, begun + visibilitySeconds * 1_000);
     } catch (error) {
-      this.#fail(classified(error, this.#options.about));
+      this.#inbox.fail(classified(error, this.#options.about));
     }
     this.#receives -= 1;
     this.#asked -= count;
@@ -171,14 +155,12 @@ export class SqsSubscription implements Subscription {
   #take(arrived: Arrival, hiddenUntil: number): void {
     const message = messageOf(arrived);
     if (!message || !arrived.ReceiptHandle) {
-      this.#fail(foreign(this.#options.about));
+      this.#inbox.fail(foreign(this.#options.about));
       return;
     }
     const delivery = { message, position: null };
     this.#held.set(delivery, { receipt: arrived.ReceiptHandle, hiddenUntil });
-    this.#waiting.push(delivery);
-    this.#waitingBytes += message.payload.length;
-    this.#wake();
+    this.#inbox.put(delivery);
   }
 
   /** Three looks in the time that SQS hides a message: one may fail, and still nothing that is held comes again. */
@@ -225,38 +207,6 @@ export class SqsSubscription implements Subscription {
       const hold = this.#held.get(delivery);
       return hold ? [[delivery, hold] as const] : [];
     });
-  }
-
-  /** What was nacked and is due goes first. */
-  #takeDue(): void {
-    const now = this.#options.clock.monotonic();
-    const due = this.#delayed.flatMap(({ delivery, notBefore }) => (notBefore <= now ? [delivery] : []));
-    if (due.length === 0) return;
-    this.#delayed = this.#delayed.filter(({ notBefore }) => notBefore > now);
-    this.#waiting.unshift(...due);
-    for (const { message } of due) this.#waitingBytes += message.payload.length;
-  }
-
-  #next(messagesMax: number, bytesMax: number): Delivery[] {
-    let [count, bytes] = [0, 0];
-    for (const { message } of this.#waiting) {
-      const { length } = message.payload;
-      if (count === messagesMax || (count > 0 && bytes + length > bytesMax)) break;
-      count += 1;
-      bytes += length;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#waiting.splice(0, count);
-  }
-
-  #fail(failure: AzudError): void {
-    this.#failure ??= failure;
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#arrival.abort();
-    this.#arrival = new AbortController();
   }
 }
 
