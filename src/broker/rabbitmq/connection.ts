@@ -16,6 +16,8 @@ export interface ServerSettings {
 export interface Link {
   readonly client: Client;
   readonly publisher: Channel;
+  /** Ends it at once: what waits for an answer fails. */
+  readonly giveUp: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export function connectionTo(settings: ServerSettings): Connection<Link> {
           await publisher.close();
           await client.close();
         };
-        return { client, publisher, close };
+        return { client, publisher, giveUp: end, close };
       } catch (error) {
         client.unsafeDestroy();
         throw classified(error, where);

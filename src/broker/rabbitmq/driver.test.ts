@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { Connection } from 'rabbitmq-client';
+import { eventually } from '../../../test/support/eventually.ts';
 import { RABBITMQ_SERVER, RabbitmqServer } from '../../../test/support/rabbitmq.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
@@ -86,6 +88,47 @@ describe('on a server of its own, behind a proxy', () => {
       await driver.close();
       await removeQueue(own());
     },
+  });
+
+  test('a server that does not confirm is given up in time, and what was in doubt may be sent again', async () => {
+    newQueue();
+    const answers = new PassThrough();
+    const silent = await TcpProxy.start(
+      () => server.port,
+      () => ({ toServer: new PassThrough(), toClient: answers }),
+    );
+    const waits: { readonly ms: number; readonly end: () => void }[] = [];
+    const sleep = (ms: number) => new Promise<void>((end) => void waits.push({ ms, end }));
+    const clock = { ...systemClock, sleep };
+    const driver = new RabbitmqDriver(
+      { ...SETTINGS, queue, servers: `127.0.0.1:${silent.port}` },
+      { system: 't', clock },
+    );
+    await driver.open();
+    answers.cork();
+    const message = makeMessage();
+    const publishing = Promise.all([driver.publish([message]), driver.publish([makeMessage()])]);
+    const other = await openDriver({ servers: own() });
+    await eventually(async () => assert.equal((await other.backlog()).messages, 2, 'the server has taken them'));
+    assert.deepEqual(
+      waits.map(({ ms }) => ms),
+      [10_000, 10_000],
+    );
+    waits[0]?.end();
+    for (const [result] of await publishing) {
+      assert.ok(result && 'error' in result && result.error.code === 'unavailable', JSON.stringify(result));
+      assert.match(result.error.message, /did not confirm within 10 s/);
+      assert.equal(result.error.retryAfterSeconds, 1);
+    }
+    const again = await other.publish([message]);
+    assert.deepEqual(again, [{ position: null }]);
+    const subscription = await other.subscribe();
+    const signal = AbortSignal.timeout(10_000);
+    const got: Delivery[] = [];
+    while (got.length < 3) got.push(...(await subscription.receive({ messagesMax: 100, bytesMax: 1e6, signal })));
+    assert.equal(got.filter((delivery) => delivery.message.id === message.id).length, 2, 'a store knows it by its id');
+    await Promise.all([driver.close(), other.close(), silent.close()]);
+    await removeQueue(own());
   });
 });
 

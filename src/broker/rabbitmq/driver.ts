@@ -15,7 +15,7 @@ import { refuseMissing } from '../topology.ts';
 import { RABBITMQ_CAPABILITIES } from './capabilities.ts';
 import { connectionTo, type Link, type ServerSettings } from './connection.ts';
 import { envelopeOf } from './envelope.ts';
-import { classified, tooLarge } from './errors.ts';
+import { classified, tooLarge, unconfirmed } from './errors.ts';
 import { RabbitmqSubscription } from './subscription.ts';
 import { declare, exists, plan, type Topology } from './topology.ts';
 
@@ -34,6 +34,9 @@ export interface RabbitmqContext {
   readonly clock: Clock;
 }
 
+/** A queue without its majority, or a server short of memory or disk, takes messages and says nothing, ms. */
+const CONFIRM_MS = 10_000;
+
 /** One quorum queue: loaders share it, and the store knows what it has by the ids of the batches. */
 export class RabbitmqDriver implements BrokerDriver {
   readonly capabilities: BrokerCapabilities;
@@ -44,6 +47,8 @@ export class RabbitmqDriver implements BrokerDriver {
   readonly #subscriptions = new Set<RabbitmqSubscription>();
   /** Ids that the server gave back for want of a queue. */
   readonly #returned = new Set<string>();
+  /** Connections that were given up because no confirm came. */
+  readonly #silent = new WeakSet<Link>();
 
   constructor(settings: RabbitmqSettings, { system, clock }: RabbitmqContext) {
     this.#settings = settings;
@@ -79,7 +84,7 @@ export class RabbitmqDriver implements BrokerDriver {
   async publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const link = await this.#connection.link();
     this.#listen(link);
-    const results = await Promise.all(messages.map((message) => this.#publishOne(link, message)));
+    const results = await this.#publishInTime(link, messages);
     // The client tells of a returned message a turn after it has told of the confirm.
     await new Promise(setImmediate);
     return results.map((result, index) => {
@@ -139,14 +144,29 @@ export class RabbitmqDriver implements BrokerDriver {
     link.publisher.on('basic.return', ({ messageId }) => this.#returned.add(messageId ?? ''));
   }
 
-  async #publishOne({ publisher }: Link, message: Message): Promise<PublishResult> {
+  /** A connection that does not answer in time is given up with all that waits on it, or that would pile up here. */
+  async #publishInTime(link: Link, messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const answered = new AbortController();
+    const giveUp = () => {
+      if (answered.signal.aborted) return;
+      this.#silent.add(link);
+      link.giveUp();
+    };
+    void this.#clock.sleep(CONFIRM_MS, answered.signal).then(giveUp);
+    const results = await Promise.all(messages.map((message) => this.#publishOne(link, message)));
+    answered.abort();
+    return results;
+  }
+
+  async #publishOne(link: Link, message: Message): Promise<PublishResult> {
     const bytes = message.payload.length;
     const bytesMax = this.capabilities.messageBytesMax;
     if (bytes > bytesMax) return { error: tooLarge(bytes, bytesMax) };
     try {
-      await publisher.basicPublish(envelopeOf(message, this.#topology.queue), message.payload);
+      await link.publisher.basicPublish(envelopeOf(message, this.#topology.queue), message.payload);
       return { position: null };
     } catch (error) {
+      if (this.#silent.has(link)) return { error: unconfirmed(this.#where, CONFIRM_MS) };
       return { error: classified(error, this.#where) };
     }
   }

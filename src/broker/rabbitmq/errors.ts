@@ -41,6 +41,11 @@ export function tooLarge(bytes: number, bytesMax: number): AzudError {
   return new AzudError('too-large', `a message of ${bytes} bytes is over the limit of ${bytesMax} bytes`);
 }
 
+/** It may be kept all the same: whoever sends it again sends the same batch, which is stored once. */
+export function unconfirmed(where: string, ms: number): AzudError {
+  return new AzudError('unavailable', `${where} did not confirm within ${ms / 1_000} s`, { retryAfterSeconds: 1 });
+}
+
 export function foreign(where: string): AzudError {
   return new AzudError('log-damaged', `${where} holds a message that was not published by Azud`);
 }
