@@ -138,6 +138,8 @@ export const KEEPER_LIMITS = Object.freeze({
 export const RECOVERY_LIMITS = Object.freeze({
   /** Sets of damaged files kept for people to look at, the newest: each is as large as the database. */
   damagedSetsMax: 3,
+  /** Between two looks at how much of the log has been read again, ms: a look has the log's owner sum up to 256 KiB twice. */
+  lookIntervalMs: 500,
 });
 
 /** What one read may cost. */

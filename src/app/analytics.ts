@@ -19,6 +19,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Caches } from './caches.ts';
 import { identityOf } from './identity.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
+import { Rebuild } from './rebuild.ts';
 
 export interface AnalyticsOptions extends ComposeContext {
   readonly plan: ProcessPlan;
@@ -31,6 +32,8 @@ export interface AnalyticsOptions extends ComposeContext {
 export interface Analytics {
   readonly query: QueryRoom;
   readonly state: LoaderState;
+  /** What a recovery has still to do before reads are answered, in words; null: nothing. */
+  readonly rebuilding: string | null;
   /** Finishes the unit in hand and closes the store. */
   close(): Promise<void>;
 }
@@ -44,6 +47,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal, onStuck });
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
+  const rebuild = await Rebuild.begin({ store, broker, clock: systemClock, log });
   const { cursorKey, group } = await identityOf(store, config.dataDir);
   const stopping = new AbortController();
   const commits = new Commits(systemClock);
@@ -63,6 +67,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const keeper = new Keeper({ broker, store, clock: systemClock, log });
   await caches.opened;
   const work = plan.roles.includes('loader') ? [loader.run(stopping.signal), keeper.run(stopping.signal)] : [];
+  if (rebuild.step !== null) work.push(rebuild.run(stopping.signal));
   for (const each of work) each.catch(onFatal);
   // Nobody must wait for somebody's SQL to be mended: it is said, and the endpoint answers with the reason.
   const trial = plan.roles.includes('query') ? tellFaults(query, stopping.signal, log) : Promise.resolve();
@@ -70,6 +75,9 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
     query,
     get state() {
       return loader.state;
+    },
+    get rebuilding() {
+      return rebuild.step;
     },
     async close() {
       stopping.abort();

@@ -237,8 +237,10 @@ class Process implements System {
 
   #queryRoom(): ReturnType<Rooms['query']> {
     if (!this.#parts.plan.roles.includes('query')) throw elsewhere('serves no reads', 'query');
-    if (this.#analytics) return this.#analytics.query;
-    throw new AzudError('unavailable', `the store is not open yet: ${this.#health.step}`, { retryAfterSeconds: 1 });
+    const step = this.#analytics ? this.#analytics.rebuilding : this.#health.step;
+    if (this.#analytics && step === null) return this.#analytics.query;
+    const state = this.#analytics ? 'being rebuilt' : 'not open yet';
+    throw new AzudError('unavailable', `the store is ${state}: ${step}`, { retryAfterSeconds: 1 });
   }
 
   #facts(): Parameters<typeof createDocuments>[1] extends () => infer Facts ? Facts : never {

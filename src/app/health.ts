@@ -35,7 +35,7 @@ const PEER_TIMEOUT_MS = 2_000;
 
 /** What a process says about itself, and about its other half. */
 export class HealthChecks implements SystemRoom {
-  /** The last step of opening or recovering the store, in words. */
+  /** The last step of opening the store, in words. */
   step = 'opening the store';
   readonly #options: HealthOptions;
   readonly #process: ProcessMetrics;
@@ -106,7 +106,7 @@ export class HealthChecks implements SystemRoom {
     if (takesIn) checks.push(check('broker', refusal), await diskCheck(io, plan.config.dataDir));
     if (!opensStore(plan.roles)) return checks;
     const open = analytics();
-    checks.push(check('store', open ? undefined : this.step));
+    checks.push(check('store', open ? (open.rebuilding ?? undefined) : this.step));
     // A broker that takes nothing in still gives what it has; one that is away gives nothing.
     if (plan.roles.includes('loader'))
       checks.push(check('loader', loaderReason(open) ?? (takesIn ? undefined : refusal)));

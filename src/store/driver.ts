@@ -15,6 +15,13 @@ export interface StoreDriver {
    *   `not-connected`, `access-denied`, `locked`
    */
   open(datasets: readonly Dataset[], options: OpenOptions): Promise<void>;
+  /**
+   * A recovery, or a new file, left rows out that only the broker can give again: until `rebuilt` it holds a part of what
+   * it held. Outlives the process. Absent where nothing is ever left out.
+   */
+  readonly rebuilding?: boolean;
+  /** The broker has given all of it again. */
+  rebuilt?(): Promise<void>;
   /** How far the store has come; empty for a new one. */
   progress(): Promise<Progress>;
   /**

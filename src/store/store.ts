@@ -66,6 +66,16 @@ export class Store {
     return this.#call('open', () => this.#driver.open(datasets, options));
   }
 
+  /** It lacks rows that only the broker can give again: see `StoreDriver.rebuilding`. */
+  get rebuilding(): boolean {
+    return this.#driver.rebuilding ?? false;
+  }
+
+  /** All of them have been given again. */
+  async rebuilt(): Promise<void> {
+    await this.#driver.rebuilt?.();
+  }
+
   /** How far the store has come; empty for a new one. */
   progress(): Promise<Progress> {
     return this.#call('progress', () => this.#driver.progress());

@@ -72,6 +72,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   readonly #onStuck: DuckdbContext['onStuck'];
   readonly #clock: Clock;
   #opened: Opened | null = null;
+  #rebuilding = false;
   /** Null when a write ended without a known outcome: then it is read again. */
   #head: Head | null = null;
   /** Writes, sweeps and snapshots, one after the other. */
@@ -104,7 +105,9 @@ export class DuckdbStoreDriver implements StoreDriver {
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
     refuseTwins(datasets);
-    const instance = await openWithRecovery(this.#files, { settings: this.#settings, clock: this.#clock, onStep });
+    const options = { settings: this.#settings, clock: this.#clock, onStep };
+    const { instance, rebuilding } = await openWithRecovery(this.#files, options);
+    this.#rebuilding = rebuilding;
     try {
       const writer = await Session.open(instance);
       await fitTables(writer, datasets, allowDestructive);
@@ -117,6 +120,15 @@ export class DuckdbStoreDriver implements StoreDriver {
       instance.closeSync();
       throw classify(error, 'the tables cannot be made to fit');
     }
+  }
+
+  get rebuilding(): boolean {
+    return this.#rebuilding;
+  }
+
+  async rebuilt(): Promise<void> {
+    await rm(this.#files.rebuilding, { force: true });
+    this.#rebuilding = false;
   }
 
   async progress(): Promise<Progress> {

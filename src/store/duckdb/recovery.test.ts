@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { RECOVERY_LIMITS } from '../../limits.ts';
 import { FLIGHTS, read } from '../conformance/fixtures.ts';
+import type { DuckdbStoreDriver } from './driver.ts';
 import { inFolder, largeUnitAt, offsetOf, openStore, unitAt } from './fixtures.ts';
 import { filesOf, type StoreFiles } from './recovery.ts';
 
@@ -200,6 +201,27 @@ for (const { name, damage, snapshot = true, from, to, steps: expected } of DAMAG
     });
   });
 }
+
+test('that rows were left out is remembered until they were given again', async () => {
+  await inFolder(async (dataDir) => {
+    const files = filesOf(join(dataDir, 'duckdb/azud.duckdb'));
+    const rebuilding = async (then: (driver: DuckdbStoreDriver) => unknown = () => {}) => {
+      const { driver } = await openStore(dataDir);
+      const found = driver.rebuilding;
+      await then(driver);
+      await driver.close();
+      return found;
+    };
+    const rebuilt = (driver: DuckdbStoreDriver) => driver.rebuilt();
+    assert.equal(await rebuilding(), true, 'a new file may stand for one that was removed');
+    assert.equal(await rebuilding(rebuilt), true, 'by the process before it');
+    assert.equal(await rebuilding((driver) => driver.write({ batches: [unitAt(1)] })), false);
+    await overwrite(files.main, { position: 0, length: 12_288 }, zeroed);
+    assert.equal(await rebuilding(), true, 'the damaged file is begun anew');
+    assert.equal(await rebuilding(rebuilt), true);
+    assert.equal(await rebuilding(), false);
+  });
+});
 
 test('a damaged block met while reading is told, and the next start restores the snapshot', async () => {
   await inFolder(async (dataDir) => {

@@ -1,5 +1,5 @@
 import { constants, existsSync, writeFileSync } from 'node:fs';
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../error/azud-error.ts';
@@ -17,6 +17,8 @@ export interface StoreFiles {
   readonly snapshot: string;
   /** Says that a running process met damage that opening does not show. */
   readonly marker: string;
+  /** Says that a recovery, or a new file, left rows out that the broker has yet to give again. */
+  readonly rebuilding: string;
   /** Damaged files are set aside here, each time in a folder of its own. */
   readonly damaged: (time: number) => string;
 }
@@ -28,6 +30,7 @@ export function filesOf(main: string): StoreFiles {
     wal: `${main}.wal`,
     snapshot: join(folder, 'snapshot.duckdb'),
     marker: join(folder, 'damaged.marker'),
+    rebuilding: join(folder, 'rebuilding.marker'),
     damaged: (time) => join(folder, `damaged-${new Date(time).toISOString().replaceAll(':', '-')}`),
   };
 }
@@ -36,6 +39,12 @@ export interface RecoveryOptions {
   readonly settings: DuckdbSettings;
   readonly clock: Clock;
   readonly onStep: (step: string) => void;
+}
+
+export interface Opened {
+  readonly instance: DuckDBInstance;
+  /** As `StoreDriver.rebuilding`. */
+  readonly rebuilding: boolean;
 }
 
 /** A step mends the files; false when there is nothing for it to do. */
@@ -56,23 +65,27 @@ const LADDER: readonly Step[] = [
  * Opens the database, mending what a power cut or a bad disk left behind.
  * @throws AzudError `locked` and what is no damage; `store-damaged` when not even an empty file can be opened
  */
-export async function openWithRecovery(files: StoreFiles, options: RecoveryOptions): Promise<DuckDBInstance> {
+export async function openWithRecovery(files: StoreFiles, options: RecoveryOptions): Promise<Opened> {
   let ladder = LADDER;
   let failure = await suspicion(files);
   if (failure !== null) {
     await setAside(files, options);
     ladder = LADDER.slice(2);
   } else {
+    const rebuilding = existsSync(files.rebuilding) || !existsSync(files.main);
+    // A file that was removed cannot be told from one that never was.
+    if (rebuilding) await markRebuilding(files);
     const opened = await tryOpen(files, options.settings);
-    if (!('failure' in opened)) return opened.instance;
+    if (!('failure' in opened)) return { instance: opened.instance, rebuilding };
     failure = opened.failure;
     await setAside(files, options);
   }
+  await markRebuilding(files);
   for (const [name, mend] of ladder) {
     if (!(await mend(files, failure))) continue;
     options.onStep(`${name} (${failure.slice(0, 200)})`);
     const opened = await tryOpen(files, options.settings);
-    if (!('failure' in opened)) return opened.instance;
+    if (!('failure' in opened)) return { instance: opened.instance, rebuilding: true };
     failure = opened.failure;
   }
   throw classify(new Error(`Corrupt: ${failure}`), 'the database cannot be opened');
@@ -204,6 +217,17 @@ export function markDamaged(files: StoreFiles, message: string): void {
     writeFileSync(files.marker, message, { flush: true });
   } catch {
     // The disk may be what failed; then opening shows it.
+  }
+}
+
+/** For a process that is started while this one still rebuilds. Before any step: none may be done and not be told. */
+async function markRebuilding({ rebuilding }: StoreFiles): Promise<void> {
+  try {
+    await mkdir(dirname(rebuilding), { recursive: true });
+    await writeFile(rebuilding, '');
+    await syncPath(dirname(rebuilding));
+  } catch {
+    // Without room or rights the opening fails too, or this process at least knows.
   }
 }
 
