@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamApiCodes, jetstreamManager } from '@nats-io/jetstream';
 import { connect as connectNats } from '@nats-io/transport-node';
+import { atEnd } from './at-end.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
 
@@ -81,13 +81,27 @@ async function answers(host: string, port: number): Promise<boolean> {
   }
 }
 
-/** A `broker:` on the shared server with a stream of its own, which goes when the tests of the file have ended. */
-export function freshNats(): Readonly<Record<string, unknown>> {
-  const stream = `azud_test_${randomUUID()}`;
-  after(async () => {
+/** Makes names of streams; those that are on the shared server when the tests of the file have ended are removed. */
+export function ownStreams(): () => string {
+  const names: string[] = [];
+  atEnd(async () => {
     const connection = await connectNats({ servers: NATS_SERVER });
-    await (await jetstreamManager(connection)).streams.delete(stream);
+    const { streams } = await jetstreamManager(connection);
+    for (const name of names) await streams.delete(name).catch(unlessMissing);
     await connection.close();
   });
-  return { kind: 'nats', servers: NATS_SERVER, stream, replicas: 1, allow_unsafe: true };
+  return () => {
+    const name = `azud_test_${randomUUID()}`;
+    names.push(name);
+    return name;
+  };
+}
+
+function unlessMissing(error: Error & { readonly code?: unknown }): void {
+  if (error.code !== JetStreamApiCodes.StreamNotFound) throw error;
+}
+
+/** A `broker:` on the shared server with a stream of its own, which goes when the tests of the file have ended. */
+export function freshNats(): Readonly<Record<string, unknown>> {
+  return { kind: 'nats', servers: NATS_SERVER, stream: ownStreams()(), replicas: 1, allow_unsafe: true };
 }

@@ -22,11 +22,10 @@ export async function withStore(
 ): Promise<void> {
   const schema = freshSchema();
   const url = options.url ?? POSTGRES_URL;
-  const driver = await openDriver({ ...options, schema });
   try {
-    await body(driver, schema);
+    const driver = await openDriver({ ...options, schema });
+    await body(driver, schema).finally(() => driver.close());
   } finally {
-    await driver.close();
     await dropSchema(schema, url);
   }
 }

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { atEnd } from './at-end.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
 
@@ -30,22 +30,35 @@ export async function asSuperuser(text: string, url = POSTGRES_URL): Promise<Rec
   }
 }
 
-/** A `store:` on the shared server with a schema of its own, which goes when the tests of the file have ended. */
-export function freshPostgres(): Readonly<Record<string, unknown>> {
-  const schema = freshSchema();
-  after(() => dropSchema(schema));
-  return { kind: 'postgres', url: POSTGRES_URL, schema };
+/** Makes names of schemas; those that are on the shared server when the tests of the file have ended are removed. */
+export function ownSchemas(): () => string {
+  const names: string[] = [];
+  atEnd(async () => {
+    for (const name of names) await dropSchema(name);
+  });
+  return () => {
+    const name = freshSchema();
+    names.push(name);
+    return name;
+  };
 }
 
+/** A `store:` on the shared server with a schema of its own, which goes when the tests of the file have ended. */
+export function freshPostgres(): Readonly<Record<string, unknown>> {
+  return { kind: 'postgres', url: POSTGRES_URL, schema: ownSchemas()() };
+}
+
+/** @throws Error when somebody still uses it after ten seconds */
 export async function dropSchema(schema: string, url = POSTGRES_URL): Promise<void> {
-  await asSuperuser(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`, url);
+  const quietly = `SET client_min_messages = error; SET lock_timeout = '10s'`;
+  await asSuperuser(`${quietly}; DROP SCHEMA IF EXISTS "${schema}" CASCADE`, url);
 }
 
 /** A database on the shared server, which goes when the tests of the file have ended; its address. */
 export async function freshDatabase(): Promise<string> {
   const name = freshSchema();
   await asSuperuser(`CREATE DATABASE "${name}"`);
-  after(() => asSuperuser(`DROP DATABASE "${name}" WITH (FORCE)`));
+  atEnd(() => asSuperuser(`DROP DATABASE "${name}" WITH (FORCE)`));
   return Object.assign(new URL(POSTGRES_URL), { pathname: `/${name}` }).href;
 }
 

@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import { Connection } from 'rabbitmq-client';
+import { atEnd } from './at-end.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
 
@@ -163,15 +163,26 @@ async function end(child: ChildProcess | null): Promise<void> {
   await ended;
 }
 
-/** A `broker:` on the shared server with a queue of its own, which goes when the tests of the file have ended. */
-export function freshRabbitmq(): Readonly<Record<string, unknown>> {
-  const queue = `azud_test_${randomUUID()}`;
-  after(async () => {
+/** Makes names of queues; those that are on the shared server when the tests of the file have ended are removed. */
+export function ownQueues(): () => string {
+  const names: string[] = [];
+  atEnd(async () => {
     const client = new Connection({ hosts: [RABBITMQ_SERVER] });
-    await client.queueDelete({ queue });
-    await client.queueDelete({ queue: `${queue}.dead` });
-    await client.exchangeDelete({ exchange: `${queue}.dead` });
+    for (const queue of names) {
+      await client.queueDelete({ queue });
+      await client.queueDelete({ queue: `${queue}.dead` });
+      await client.exchangeDelete({ exchange: `${queue}.dead` });
+    }
     await client.close();
   });
-  return { kind: 'rabbitmq', servers: RABBITMQ_SERVER, queue };
+  return () => {
+    const name = `azud_test_${randomUUID()}`;
+    names.push(name);
+    return name;
+  };
+}
+
+/** A `broker:` on the shared server with a queue of its own, which goes when the tests of the file have ended. */
+export function freshRabbitmq(): Readonly<Record<string, unknown>> {
+  return { kind: 'rabbitmq', servers: RABBITMQ_SERVER, queue: ownQueues()() };
 }

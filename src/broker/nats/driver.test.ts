@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { NATS_SERVER, NatsServer } from '../../../test/support/nats.ts';
+import { NATS_SERVER, NatsServer, ownStreams } from '../../../test/support/nats.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
-import { uuidV7 } from '../../event/ids.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { brokerConformance } from '../conformance/conformance.ts';
 import { makeMessage } from '../conformance/messages.ts';
@@ -28,10 +27,11 @@ const SETTINGS: NatsSettings = {
   allow_unsafe: true,
 };
 
+const ownStream = ownStreams();
 let stream = '';
 
 function newStream(): string {
-  stream = `azud_test_${uuidV7(systemClock.now())}`;
+  stream = ownStream();
   return stream;
 }
 
@@ -54,8 +54,6 @@ async function onServer<T>(
   }
 }
 
-const removeStream = (servers?: string) => onServer((streams) => streams.delete(stream), servers);
-
 brokerConformance({
   name: 'nats',
   open: () => {
@@ -67,10 +65,7 @@ brokerConformance({
     return openDriver();
   },
   another: () => openDriver(),
-  close: async (driver) => {
-    await driver.close();
-    await removeStream();
-  },
+  close: (driver) => driver.close(),
 });
 
 describe('on a server of its own', () => {
@@ -100,7 +95,7 @@ describe('on a server of its own', () => {
       crash: () => server.crash(),
       cut: () => proxy.cut(),
       removeTopic: async () => {
-        await removeStream(`127.0.0.1:${server.port}`);
+        await onServer((streams) => streams.delete(stream), `127.0.0.1:${server.port}`);
       },
     },
     close: (driver) => driver.close(),
@@ -128,7 +123,6 @@ describe('nats', () => {
     const accepted = await openDriver();
     assert.match(accepted.capabilities.durability, /allow_unsafe/);
     await accepted.close();
-    await removeStream();
   });
 
   test('says what a stream lacks that infrastructure code has to make', async () => {
@@ -150,11 +144,9 @@ describe('nats', () => {
     ] as const) {
       await made(config);
       await refuses({ allow_unsafe: false, sync_always: true }, 'unsafe-setting', words);
-      await removeStream();
     }
-    await made({ subjects: [`azud.${stream}.x`] });
+    await made({ subjects: [`other.${stream}.x`] });
     await refuses({ allow_unsafe: false }, 'topic-missing', /does not take the subjects/);
-    await removeStream();
   });
 
   test('the plan names what differs from what Azud makes', async () => {
@@ -164,7 +156,6 @@ describe('nats', () => {
     assert.equal(part?.state, 'differs');
     assert.match(part?.detail ?? '', /max_age removes events.*num_replicas 1 instead of 3/);
     await driver.close();
-    await removeStream();
   });
 
   test('says which server does not answer', async () => {
@@ -195,7 +186,6 @@ describe('nats', () => {
     const { accepted, messages } = await driver.backlog(end);
     assert.deepEqual([accepted?.get('flights'), messages], [taken + 1, 1], 'what was released stays counted');
     await driver.close();
-    await removeStream();
   });
 
   test('two that load into stores of their own are each given everything', async () => {
@@ -222,7 +212,6 @@ describe('nats', () => {
       assert.deepEqual(read, [20, 20]);
     }
     await Promise.all(drivers.map((driver) => driver.close()));
-    await removeStream();
   });
 
   test('a batch published twice lies in the stream once', async () => {
@@ -233,6 +222,5 @@ describe('nats', () => {
     assert.deepEqual((await driver.publish([message]))[0], first);
     assert.equal((await driver.backlog([])).messages, 1);
     await driver.close();
-    await removeStream();
   });
 });

@@ -3,10 +3,9 @@ import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { Connection } from 'rabbitmq-client';
 import { eventually } from '../../../test/support/eventually.ts';
-import { RABBITMQ_SERVER, RabbitmqServer } from '../../../test/support/rabbitmq.ts';
+import { ownQueues, RABBITMQ_SERVER, RabbitmqServer } from '../../../test/support/rabbitmq.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
-import { uuidV7 } from '../../event/ids.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { brokerConformance } from '../conformance/conformance.ts';
 import { makeMessage } from '../conformance/messages.ts';
@@ -29,10 +28,11 @@ const SETTINGS: RabbitmqSettings = {
   auto_declare: true,
 };
 
+const ownQueue = ownQueues();
 let queue = '';
 
 function newQueue(): string {
-  queue = `azud_test_${uuidV7(systemClock.now())}`;
+  queue = ownQueue();
   return queue;
 }
 
@@ -52,7 +52,7 @@ async function onServer<T>(act: (client: Connection) => Promise<T>, server = RAB
   }
 }
 
-const removeQueue = (server?: string) => onServer((client) => remove(client, { ...SETTINGS, queue }), server);
+const removeQueue = (server: string) => onServer((client) => remove(client, { ...SETTINGS, queue }), server);
 
 describe('on a server of its own, behind a proxy', () => {
   let server: RabbitmqServer;
@@ -160,7 +160,6 @@ describe('rabbitmq', () => {
     const trusting = await openDriver({ auto_declare: false });
     assert.match(trusting.capabilities.durability, /infrastructure code/);
     await trusting.close();
-    await removeQueue();
   });
 
   test('the plan names a queue that is otherwise, and does not touch it', async () => {
@@ -172,7 +171,6 @@ describe('rabbitmq', () => {
     assert.match((await driver.topology.plan())[0]?.detail ?? '', /not as Azud makes it/);
     await assert.rejects(applyTopology(driver), (error) => isAzudError(error, 'unsafe-setting'));
     await driver.close();
-    await removeQueue();
   });
 
   test('a full queue refuses', async () => {
@@ -185,7 +183,6 @@ describe('rabbitmq', () => {
     }
     assert.deepEqual([...codes].sort(), ['ok', 'storage-full']);
     await driver.close();
-    await removeQueue();
   });
 
   test('two loaders share a queue, and what one does not ack the other gets', async () => {
@@ -210,6 +207,5 @@ describe('rabbitmq', () => {
     assert.deepEqual(ids(again), ids(first));
     assert.deepEqual(ids([...again, ...second]), messages.map(({ id }) => id).sort());
     await Promise.all([drivers[1].close(), third.close()]);
-    await removeQueue();
   });
 });

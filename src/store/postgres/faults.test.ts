@@ -4,7 +4,7 @@ import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Client } from 'pg';
 import { eventually } from '../../../test/support/eventually.ts';
-import { asSuperuser, Cluster, dropSchema, freshSchema, POSTGRES_URL } from '../../../test/support/postgres.ts';
+import { asSuperuser, Cluster, ownSchemas, POSTGRES_URL } from '../../../test/support/postgres.ts';
 import { openDriver, withStore } from '../../../test/support/postgres-store.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { at, batchOf, countsOf, datasetOf, FLIGHTS, limits, read } from '../conformance/fixtures.ts';
@@ -26,6 +26,8 @@ async function writeUntilDone(driver: StoreDriver, batches: readonly UnitBatch[]
 }
 
 /** Every unit has two events and two batches, one of them without a position. */
+const ownSchema = ownSchemas();
+
 const unitAt = (n: number): UnitBatch[] => [
   at(batchOf(FLIGHTS, [{ flight_id: `p${n}` }])),
   { ...at(batchOf(FLIGHTS, [{ flight_id: `i${n}` }], { ids: [`i${n}`] })), position: null },
@@ -91,7 +93,7 @@ describe('a server that restarts', () => {
     await set('off');
     await asSuperuser('SELECT pg_reload_conf()', cluster.url);
     await eventually(async () => assert.deepEqual(await asSuperuser('SHOW fsync', cluster.url), [{ fsync: 'off' }]));
-    await assert.rejects(openDriver({ url: cluster.url, schema: freshSchema() }), {
+    await assert.rejects(openDriver({ url: cluster.url, schema: ownSchema() }), {
       code: 'unsafe-setting',
       message: /fsync = off/,
     });
@@ -171,7 +173,7 @@ async function proxy() {
 
 test('a commit whose answer is lost is found to be done: the unit is not written again', async () => {
   const between = await proxy();
-  const schema = freshSchema();
+  const schema = ownSchema();
   const driver = await openDriver({ host: '127.0.0.1', port: between.port, schema });
   try {
     for (let n = 0; n < 5; n += 1) {
@@ -186,7 +188,6 @@ test('a commit whose answer is lost is found to be done: the unit is not written
   } finally {
     await driver.close();
     await between.close();
-    await dropSchema(schema);
   }
 });
 
@@ -226,7 +227,7 @@ const REFUSALS = [
 
 for (const { config, code, says } of REFUSALS) {
   test(`opening with ${JSON.stringify(config)} fails as ${code}, in one line`, async () => {
-    await assert.rejects(openDriver({ schema: freshSchema(), ...config }), (error) => {
+    await assert.rejects(openDriver({ schema: ownSchema(), ...config }), (error) => {
       assert.ok(isAzudError(error, code), String(error));
       assert.match(error.message, says);
       assert.equal(error.message.includes('\n'), false);
@@ -237,7 +238,7 @@ for (const { config, code, says } of REFUSALS) {
 
 test('a user without the right to make the schema, or to write in it, is told so', async () => {
   const user = `azud_weak_${process.pid}`;
-  const schema = freshSchema();
+  const schema = ownSchema();
   await asSuperuser(`CREATE ROLE ${user} LOGIN`);
   try {
     await assert.rejects(openDriver({ user, schema }), {
@@ -250,7 +251,6 @@ test('a user without the right to make the schema, or to write in it, is told so
       message: /permission denied for schema/,
     });
   } finally {
-    await dropSchema(schema);
     await asSuperuser(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
   }
 });
@@ -258,7 +258,7 @@ test('a user without the right to make the schema, or to write in it, is told so
 test('names that PostgreSQL has no room for are refused, each by its path', async () => {
   const long = 'x'.repeat(64);
   const bad = datasetOf('bad', { xmin: 'integer', [long]: 'string', k: 'json' }, { mode: 'upsert', key: 'k' });
-  await assert.rejects(openDriver({ schema: freshSchema(), datasets: [bad] }), (error) => {
+  await assert.rejects(openDriver({ schema: ownSchema(), datasets: [bad] }), (error) => {
     assert.ok(isAzudError(error, 'invalid-config'));
     const paths = error.errors.map(({ path }) => path.split('/').at(-1));
     assert.deepEqual(paths, ['xmin', long, 'k']);

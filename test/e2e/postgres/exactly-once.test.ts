@@ -1,10 +1,5 @@
-import { after } from 'node:test';
 import { ORDERS_CONFIG } from '../../support/orders.ts';
-import { dropSchema, freshSchema, POSTGRES_URL } from '../../support/postgres.ts';
+import { freshPostgres } from '../../support/postgres.ts';
 import { exactlyOnceCases } from '../suites/exactly-once.ts';
 
-const schema = freshSchema();
-
-exactlyOnceCases({ ...ORDERS_CONFIG, store: { kind: 'postgres', url: POSTGRES_URL, schema } });
-// Hooks run in the order they are given: the system has stopped before.
-after(() => dropSchema(schema));
+exactlyOnceCases({ ...ORDERS_CONFIG, store: freshPostgres() });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
+import { atEnd } from '../../support/at-end.ts';
 import { type Client, clientOf } from '../../support/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ORDERS_CONFIG } from '../../support/orders.ts';
-import { dropSchema, freshSchema, POSTGRES_URL } from '../../support/postgres.ts';
+import { freshPostgres } from '../../support/postgres.ts';
 import { freshRabbitmq } from '../../support/rabbitmq.ts';
 import { RedisServer } from '../../support/redis.ts';
 import { type System, type SystemOptions, startSystem } from '../../support/system.ts';
@@ -16,7 +17,7 @@ const SQL = 'SELECT count(*) AS orders FROM orders';
 
 let redis: RedisServer;
 let config: Exclude<SystemOptions['config'], string>;
-const schema = freshSchema();
+const store = freshPostgres();
 const broker = freshRabbitmq();
 const systems: System[] = [];
 
@@ -26,15 +27,12 @@ before(async () => {
     ...ORDERS_CONFIG,
     endpoints: { kept: { sql: SQL, cache: '10m' }, fresh: { sql: SQL } },
     broker,
-    store: { kind: 'postgres', url: POSTGRES_URL, schema },
+    store,
     cache: { kind: 'redis', url: redis.url },
   };
 });
-after(async () => {
-  await Promise.all(systems.map((system) => system.stop()));
-  await redis?.down();
-  await dropSchema(schema);
-});
+atEnd(() => redis?.down());
+atEnd(() => Promise.all(systems.map((system) => system.stop())));
 
 async function play(role: string): Promise<Client> {
   const system = await startSystem({ config, roles: [role] });

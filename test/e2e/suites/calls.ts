@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { atEnd } from '../../support/at-end.ts';
 import { type Client, clientOf, NDJSON, ndjson } from '../../support/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type System, type SystemOptions, startSystem } from '../../support/system.ts';
@@ -17,7 +18,7 @@ export function runningSystem(config: SystemOptions['config']): () => Running {
     const system = await startSystem({ config });
     running = { system, client: clientOf(system.url) };
   });
-  after(() => running?.system.stop());
+  atEnd(() => running?.system.stop());
   return () => running ?? assert.fail('the system does not run');
 }
 

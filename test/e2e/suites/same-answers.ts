@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { atEnd } from '../../support/at-end.ts';
 import { clientOf, NDJSON, ndjson } from '../../support/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ORDERS_CONFIG } from '../../support/orders.ts';
@@ -25,7 +26,7 @@ export function sameAnswerCases(broker: Part, store: Part): void {
     systems = [embedded, other];
     [here, there] = [new Recording(clientOf(embedded.url)), new Recording(clientOf(other.url))];
   });
-  after(() => Promise.all(systems.map((system) => system.stop())));
+  atEnd(() => Promise.all(systems.map((system) => system.stop())));
 
   for (const [name, step] of Object.entries(STEPS)) {
     test(`gives the same answers: ${name}`, async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { atEnd } from '../../support/at-end.ts';
 import { type Client, clientOf, NDJSON, ndjson } from '../../support/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { Front } from '../../support/front.ts';
@@ -30,7 +31,7 @@ export function splitCases(broker: Part, store: Part, noneInFlight: 0 | null = 0
   before(async () => {
     split = { ...(await startSplit({ ...ORDERS_CONFIG, broker, store })), noneInFlight };
   });
-  after(async () => {
+  atEnd(async () => {
     await split?.front.close();
     await Promise.all(ROLES.flatMap((role) => split?.[role].map((system) => system.stop())));
   });

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { stringify } from 'yaml';
+import { atEnd } from '../../support/at-end.ts';
 import { runAzud } from '../../support/command.ts';
 import { ORDERS_CONFIG } from '../../support/orders.ts';
-import { refusedStart, startSystem } from '../../support/system.ts';
+import { refusedStart, type System, startSystem } from '../../support/system.ts';
 
 /** `azud topology` against a real server, on a broker of which nothing is there yet. */
 export function topologyCases(broker: Readonly<Record<string, unknown>>): void {
@@ -15,7 +16,11 @@ export function topologyCases(broker: Readonly<Record<string, unknown>>): void {
     folder = await mkdtemp(join(tmpdir(), 'azud-topology-'));
     await writeFile(join(folder, 'azud.yaml'), stringify(byHand));
   });
-  after(() => rm(folder, { recursive: true }));
+  let system: System | null = null;
+  atEnd(async () => {
+    await system?.stop();
+    await rm(folder, { recursive: true });
+  });
   const byHand = { ...ORDERS_CONFIG, broker: { ...broker, auto_declare: false } };
   const topology = (...words: string[]) => runAzud(['topology', ...words], { folder });
 
@@ -40,7 +45,7 @@ export function topologyCases(broker: Readonly<Record<string, unknown>>): void {
     assert.equal(code, 0);
     const { parts } = JSON.parse(stdout) as { parts: { state: string }[] };
     assert.ok(parts.length > 0 && parts.every(({ state }) => state === 'exists'));
-    const system = await startSystem({ config: byHand });
+    system = await startSystem({ config: byHand });
     assert.equal((await system.post('/v1/events/orders?wait=stored', '{"n":1}')).status, 200);
     assert.equal(await system.stop(), 0);
   });
