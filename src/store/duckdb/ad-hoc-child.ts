@@ -50,7 +50,7 @@ async function run({ query, file, tables, memoryBytes, tempFolder }: AdHocTask):
   checkAdHoc(String(parsed?.[0]), new Set(tables));
   const classify = (error: unknown) => classifyQuery(error, 'the query');
   const limits = { timeoutMs: TIME_MAX_MS, signal: new AbortController().signal };
-  const read = { text: query.text, bind: binderOf(query.params), columns: null, classify };
+  const read = { text: query.text, bind: binderOf(query.params), columns: null, small: false, classify };
   const stream = await reader.read(read, limits);
   let bytes = await tell({ columns: stream.columns });
   for await (const rows of stream.chunks) {

@@ -9,7 +9,7 @@ import { isoOf } from '../value.ts';
 import { DUCKDB_DIALECT } from './dialect.ts';
 import { classifyQuery } from './errors.ts';
 import { checkQuery } from './guard.ts';
-import type { Reader } from './reader.ts';
+import { type Reader, SMALL_ROWS } from './reader.ts';
 import { idsTable } from './statements.ts';
 
 /** Queries already checked; endpoints are few and fixed. */
@@ -58,6 +58,7 @@ export class Queries {
         text,
         bind: binderOf(params),
         columns: null,
+        small: false,
         classify: (error) => this.#report(classifyQuery(error, 'the query')),
       },
       limits,
@@ -71,7 +72,7 @@ export class Queries {
       for (const [at, bound] of values.entries()) bindAt(statement, at + 1, bound);
     };
     const classify = (error: unknown) => this.#report(classifyQuery(error, 'the rows cannot be read'));
-    return this.#reader.read({ text, bind, columns: query.select, classify }, limits);
+    return this.#reader.read({ text, bind, columns: query.select, small: limit <= SMALL_ROWS, classify }, limits);
   }
 
   /** A read of one row by its event id, the only read that may stop at the first it finds. */

@@ -2,6 +2,7 @@ import {
   type DuckDBConnection,
   type DuckDBDataChunk,
   type DuckDBInstance,
+  DuckDBMaterializedResult,
   type DuckDBPreparedStatement,
   type DuckDBResult,
   StatementType,
@@ -18,9 +19,14 @@ export interface Read {
   readonly bind: (statement: DuckDBPreparedStatement) => void;
   /** Known columns; null: as the result has them. */
   readonly columns: RowStream['columns'] | null;
+  /** A SELECT of our own with few rows: they are taken at once, and the statement is its own transaction. */
+  readonly small: boolean;
   /** Our error for one of the engine's. */
   readonly classify: (error: unknown) => AzudError;
 }
+
+/** So many rows are few: a stream has as many in memory at a time. */
+export const SMALL_ROWS = 2_048;
 
 /** A few connections for reads, each used by one read at a time; those that come later wait their turn. */
 export class Reader {
@@ -49,7 +55,12 @@ export class Reader {
     try {
       const result = await task.held(task.start());
       const columns = read.columns ?? columnsOf(result);
-      return streamWithin({ columns, chunks: this.#chunks(task, result) }, limits);
+      if (!(result instanceof DuckDBMaterializedResult)) {
+        return streamWithin({ columns, chunks: this.#chunks(task, result) }, limits);
+      }
+      const rows = rowsOfAll(result);
+      await this.#give(connection, task);
+      return streamWithin({ columns, chunks: chunkOf(rows) }, limits);
     } catch (error) {
       await this.#give(connection, task);
       throw task.explain(error);
@@ -132,6 +143,7 @@ class ReadTask {
   #deadline: NodeJS.Timeout | null = null;
   #interrupting: NodeJS.Timeout | null = null;
   #timedOut = false;
+  #inTransaction = false;
   #streaming = false;
   #statement: DuckDBPreparedStatement | null = null;
 
@@ -157,12 +169,16 @@ class ReadTask {
       if (this.#streaming && this.#state === 'unread') this.#onUnread();
     }, timeoutMs);
     signal.addEventListener('abort', this.#stop, { once: true });
-    await this.connection.run('BEGIN TRANSACTION READ ONLY');
+    if (!this.#read.small) {
+      await this.connection.run('BEGIN TRANSACTION READ ONLY');
+      this.#inTransaction = true;
+    }
     this.#statement = await this.connection.prepare(this.#read.text);
     if (this.#statement.statementType !== StatementType.SELECT) {
       throw new AzudError('sql-failed', 'only one SELECT statement can be run');
     }
     this.#read.bind(this.#statement);
+    if (this.#read.small) return this.#statement.run();
     const result = await this.#statement.stream();
     this.#streaming = true;
     return result;
@@ -196,7 +212,7 @@ class ReadTask {
     this.#statement?.destroySync();
     this.#statement = null;
     // Fails where the engine ended the transaction itself.
-    await this.connection.run('ROLLBACK').catch(() => {});
+    if (this.#inTransaction) await this.connection.run('ROLLBACK').catch(() => {});
     return true;
   }
 
@@ -240,4 +256,13 @@ function typeAt(types: Types, at: number): Types[number] {
 function rowsOf(chunk: DuckDBDataChunk, types: Types): Value[][] {
   const columns = types.map((type, at) => chunk.getColumnValues(at).map((value) => valueOfDuck(value, type)));
   return Array.from({ length: chunk.rowCount }, (_, row) => columns.map((column) => column[row] ?? null));
+}
+
+function rowsOfAll(result: DuckDBMaterializedResult): Value[][] {
+  const types = result.columnTypes();
+  return Array.from({ length: result.chunkCount }, (_, at) => rowsOf(result.getChunk(at), types)).flat();
+}
+
+async function* chunkOf(rows: Value[][]) {
+  if (rows.length > 0) yield rows;
 }

@@ -6,11 +6,9 @@ import {
   type DuckDBPreparedStatement,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import type { DUCKDB_DEFAULTS } from './config.ts';
+import { type DuckdbStoreConfig, defaultThreads } from './config.ts';
 
-export type DuckdbSettings = {
-  readonly [Name in keyof typeof DUCKDB_DEFAULTS]: (typeof DUCKDB_DEFAULTS)[Name] extends number ? number : string;
-};
+export type DuckdbSettings = Required<Omit<DuckdbStoreConfig, 'kind'>>;
 
 /**
  * From this format on a write-ahead log names the file and the checkpoint that it follows. In the engine's default one, an
@@ -26,7 +24,7 @@ const STORAGE_VERSION = 'v1.4.0';
 export async function openInstance(file: string, settings: DuckdbSettings): Promise<DuckDBInstance> {
   await mkdir(dirname(file), { recursive: true });
   const instance = await DuckDBInstance.create(file, {
-    threads: String(settings.threads),
+    threads: String(settings.threads ?? defaultThreads()),
     memory_limit: settings.memory_limit,
     checkpoint_threshold: settings.checkpoint_threshold,
     storage_compatibility_version: STORAGE_VERSION,
