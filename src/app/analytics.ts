@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.ts';
+import { isAzudError } from '../error/azud-error.ts';
 import type { QueryRoom } from '../http/rooms.ts';
 import { systemClock } from '../lib/clock.ts';
 import { Keeper } from '../loader/keeper.ts';
@@ -47,6 +48,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal, onStuck });
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
+  if (plan.roles.includes('loader')) await refuseOtherLog(broker, store);
   const rebuild = await Rebuild.begin({ store, broker, clock: systemClock, log });
   const { cursorKey, group } = await identityOf(store, config.dataDir);
   const stopping = new AbortController();
@@ -85,6 +87,22 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
       await store.close();
     },
   };
+}
+
+/**
+ * A log that lies beside the database and is not the one that it was loaded from is a mix-up that no waiting mends: the start
+ * says so. Of a broker on a network the loader finds out, which can wait for it.
+ * @throws AzudError `log-behind`
+ */
+async function refuseOtherLog(broker: Broker, store: Store): Promise<void> {
+  if (broker.capabilities.sharing === 'network') return;
+  try {
+    await broker.backlog(await store.progress());
+  } catch (error) {
+    if (!isAzudError(error, 'log-behind')) return;
+    await store.close();
+    throw error;
+  }
 }
 
 /** Never rejects: a store that does not answer now is told of elsewhere. */

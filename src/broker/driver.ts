@@ -74,6 +74,11 @@ export interface Position {
   readonly stream: string;
   /** Safe integer, from 1. */
   readonly offset: number;
+  /**
+   * Tells apart what was written under one name and offset before and after the stream was put back from a copy. Absent
+   * where the broker has no such thing. Stores give it back as they got it.
+   */
+  readonly term?: string;
 }
 
 /** How far a store has come: the last position of each stream. Empty: from the beginning. */

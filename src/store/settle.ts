@@ -120,7 +120,7 @@ class Settling {
   readonly #changed = new Map<string, DeadReason>();
   readonly #discarded = new Map<string, string>();
   readonly #counts = new Map<string, Tally>();
-  readonly #positions = new Map<string, number>();
+  readonly #positions = new Map<string, Position>();
   readonly #batchIds = new Set<string>();
 
   constructor(known: Known) {
@@ -146,7 +146,7 @@ class Settling {
       lettersChanged: this.#changed,
       lettersDiscarded: this.#discarded,
       counts: this.#counts,
-      progress: [...this.#positions].map(([stream, offset]) => ({ stream, offset })),
+      progress: [...this.#positions.values()],
       batchIds: [...this.#batchIds],
     };
   }
@@ -169,8 +169,8 @@ class Settling {
       this.#batchIds.add(batch.id);
       return false;
     }
-    if ((this.#positions.get(position.stream) ?? 0) >= position.offset) return true;
-    this.#positions.set(position.stream, position.offset);
+    if ((this.#positions.get(position.stream)?.offset ?? 0) >= position.offset) return true;
+    this.#positions.set(position.stream, position);
     return false;
   }
 

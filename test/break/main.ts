@@ -13,7 +13,9 @@ const { values, positionals } = parseArgs({
 });
 
 const testsOf = (names: readonly string[]) => ['--test', ...names.map((name) => `src/${name}.test.ts`)];
-const LOG_TESTS = ['writer', 'memory-only', 'record', 'retention', 'driver'].map((name) => `broker/log/${name}`);
+const LOG_TESTS = ['writer', 'memory-only', 'record', 'retention', 'driver', 'terms'].map(
+  (name) => `broker/log/${name}`,
+);
 
 /** The quick ones first. */
 const SUITES: readonly Suite[] = [

@@ -19,8 +19,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'acknowledged before it is durable',
     file: `${LOG}/writer.ts`,
-    find: '    await tail.append(group);\n    onDurable(group);\n    group.succeed(tail.epoch);\n',
-    replace: '    group.succeed(tail.epoch);\n    await tail.append(group);\n    onDurable(group);\n',
+    find: '    await tail.append(group);\n    onDurable(group);\n    group.succeed(tail.course);\n',
+    replace: '    group.succeed(tail.course);\n    await tail.append(group);\n    onDurable(group);\n',
   },
   {
     name: 'shown to readers before it is durable',
@@ -103,6 +103,12 @@ export const SABOTAGES: readonly Sabotage[] = [
     replace: '  if (whole.length < bytes) {\n',
   },
   {
+    name: 'the term of a position not checked',
+    file: `${LOG}/reader.ts`,
+    find: '  if (shared === null || position.offset > shared) throw otherCourse(position.offset, shared);\n',
+    replace: '',
+  },
+  {
     name: 'segments removed before the store has them safely',
     file: `${LOG}/retention.ts`,
     find: '    if (last > released || ',
@@ -111,7 +117,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'the position not written with the rows (portable part)',
     file: 'src/store/settle.ts',
-    find: '      progress: [...this.#positions].map(([stream, offset]) => ({ stream, offset })),\n',
+    find: '      progress: [...this.#positions.values()],\n',
     replace: '      progress: [],\n',
   },
   {

@@ -76,7 +76,7 @@ async function sealedLog(segmentBytes: number): Promise<Sealed & { readonly last
 
 /** What the reader says when it meets the damage; null when it comes through. */
 async function readSealed({ disk, epoch, end }: Sealed, last: number): Promise<string | null> {
-  const folder = new SegmentFolder({ io: disk, path: LOG_FOLDER, epoch, end });
+  const folder = new SegmentFolder({ io: disk, path: LOG_FOLDER, course: { epoch, terms: [] }, end });
   const reader = new LogReader({ folder, clock: systemClock, after: 0, onAck: () => {} });
   const { signal } = new AbortController();
   disk.calls.length = 0;

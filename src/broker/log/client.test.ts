@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -115,4 +115,51 @@ test('a client says that its owner is away, and an open that failed may be tried
   await eventually(() => assert.equal(client.refusal()?.code, 'not-connected'));
   assert.equal(owner.refusal()?.code, 'not-connected');
   await client.close();
+});
+
+test('a client names the terms as its owner does, whatever starts that published nothing left behind', async () => {
+  let owner = await newOwner();
+  const client = newClient();
+  await client.open();
+  const subscription = await client.subscribe([]);
+  const signal = AbortSignal.timeout(20_000);
+  for (let start = 0; start < 3; start += 1) {
+    const results = await owner.publish([makeMessage()]);
+    const deliveries = await subscription.receive({ messagesMax: 10, bytesMax: 1e8, signal });
+    assert.deepEqual(
+      deliveries.map(({ position }) => ({ position })),
+      results,
+    );
+    assert.deepEqual((await client.backlog([])).end, [deliveries[0]?.position]);
+    for (let idle = 0; idle < 2; idle += 1) {
+      await owner.close();
+      owner = await newOwner();
+      await eventually(() => client.backlog([]));
+    }
+  }
+  await client.close();
+  await owner.close();
+});
+
+test('a client whose owner comes back with an older copy of the log reads no further', async () => {
+  let owner = await newOwner();
+  await publishEach(owner, 2);
+  await owner.close();
+  await cp(join(dataDir, 'log'), join(dataDir, 'copy'), { recursive: true });
+  owner = await newOwner();
+  const client = newClient();
+  await client.open();
+  const subscription = await client.subscribe([]);
+  await publishEach(owner, 2);
+  const signal = AbortSignal.timeout(20_000);
+  const read = () => subscription.receive({ messagesMax: 10, bytesMax: 1e8, signal });
+  for (let found = 0; found < 4; ) found += (await read()).length;
+  await owner.close();
+  await rm(join(dataDir, 'log'), { recursive: true });
+  await rename(join(dataDir, 'copy'), join(dataDir, 'log'));
+  owner = await newOwner();
+  await publishEach(owner, 9);
+  await assert.rejects(read(), (error) => isAzudError(error, 'log-behind'));
+  await client.close();
+  await owner.close();
 });

@@ -8,7 +8,7 @@ import type { Io } from '../../lib/io.ts';
 import type { Backlog, BrokerDriver, Located, Progress, PublishResult, Subscription } from '../driver.ts';
 import { LOG_CAPABILITIES } from './capabilities.ts';
 import { DurableEnd, type End } from './durable-end.ts';
-import { naming, notOpen, otherEpoch, outcomeUnknown, ownerAway } from './errors.ts';
+import { naming, notOpen, otherCourse, otherEpoch, outcomeUnknown, ownerAway } from './errors.ts';
 import { type Place, SegmentFolder } from './folder.ts';
 import { LogReader, offsetOfProgress } from './reader.ts';
 import {
@@ -24,6 +24,7 @@ import {
   toJson,
 } from './socket-frames.ts';
 import { findSocketPath } from './socket-path.ts';
+import { type Course, lastShared, positionAt } from './terms.ts';
 
 export interface LogClientOptions {
   readonly dataDir: string;
@@ -100,7 +101,7 @@ export class LogClient implements BrokerDriver {
   }
 
   acked(): Progress {
-    const stream = this.#folder?.epoch;
+    const stream = this.#folder?.course.epoch;
     return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
   }
 
@@ -172,14 +173,15 @@ export class LogClient implements BrokerDriver {
     return greeted;
   }
 
-  #greet(connection: FrameConnection, { epoch, end }: Hello): void {
-    const { io } = this.#options;
-    if (this.#folder?.epoch === epoch) {
+  #greet(connection: FrameConnection, { course, end }: Hello): void {
+    const lost = this.#folder && breakBetween(this.#folder, course);
+    if (this.#folder && !lost) {
+      this.#folder.follow(course);
       this.#folder.end.advance(end);
     } else {
-      this.#folder?.end.fail(otherEpoch(this.#folder.epoch, epoch));
+      if (lost) this.#folder?.end.fail(lost);
       this.#acked = 0;
-      this.#folder = new SegmentFolder({ io, path: this.#path, epoch, end: new DurableEnd(end) });
+      this.#folder = new SegmentFolder({ io: this.#options.io, path: this.#path, course, end: new DurableEnd(end) });
     }
     this.#connection = connection;
     if (this.#acked > 0) connection.send(FRAME.ack, 0, toJson(this.#acked));
@@ -197,7 +199,15 @@ export class LogClient implements BrokerDriver {
   }
 }
 
+/** Why an owner's log is not the one that was read so far; null when it goes on with it. */
+function breakBetween({ course, end }: SegmentFolder, next: Course): AzudError | null {
+  if (course.epoch !== next.epoch) return otherEpoch(course.epoch, next.epoch);
+  const { offset } = end.current;
+  const shared = lastShared(next, positionAt(course, offset));
+  return shared === null || offset > shared ? otherCourse(offset, shared) : null;
+}
+
 interface Hello {
-  readonly epoch: string;
+  readonly course: Course;
   readonly end: End;
 }

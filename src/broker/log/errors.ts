@@ -50,6 +50,13 @@ export function otherEpoch(stream: string, epoch: string): AzudError {
   return new AzudError('log-behind', `the store has read the log ${stream}, but this is the log ${epoch}`);
 }
 
+/** @param shared last offset that both hold; null where the log does not know */
+export function otherCourse(offset: number, shared: number | null): AzudError {
+  const way =
+    shared === null ? 'of a part that this log does not hold' : `but this log went another way after ${shared}`;
+  return new AzudError('log-behind', `the store has come to ${offset}, ${way}: it was put back from an older copy`);
+}
+
 export function aheadOfLog(offset: number, end: number): AzudError {
   return new AzudError('log-behind', `the store has come to ${offset}, but the log ends at ${end}`);
 }

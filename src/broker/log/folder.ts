@@ -6,6 +6,7 @@ import { damaged, ioFailed, isMissing } from './errors.ts';
 import { datasetOf, decodeRecord, eventsOf, payloadBytesOf, timeOf } from './record.ts';
 import { indexPath, listSegments, readHeader, type SegmentHeader, segmentPath, type Totals } from './segment.ts';
 import { type IndexEntry, RunningTotals, SparseIndex } from './sparse-index.ts';
+import { type Course, positionAt } from './terms.ts';
 
 /** Where one record lies. */
 export interface Place {
@@ -18,7 +19,7 @@ export interface Place {
 export interface FolderOptions {
   readonly io: Io;
   readonly path: string;
-  readonly epoch: string;
+  readonly course: Course;
   readonly end: DurableEnd;
   /** The index of the segment being written, where this process writes it. */
   readonly liveIndex?: (first: number) => SparseIndex | null;
@@ -32,19 +33,31 @@ const NEAR_BYTES = 1024 * 1024;
 /** The log's segments as a reader sees them: sealed files, and the tail up to the durable end. Writes nothing. */
 export class SegmentFolder {
   readonly path: string;
-  readonly epoch: string;
   readonly end: DurableEnd;
+  #course: Course;
   readonly #io: Io;
   readonly #liveIndex: ((first: number) => SparseIndex | null) | undefined;
   readonly #headers = new Map<number, Header>();
   readonly #indexes = new Map<number, SparseIndex>();
 
-  constructor({ io, path, epoch, end, liveIndex }: FolderOptions) {
+  constructor({ io, path, course, end, liveIndex }: FolderOptions) {
     this.#io = io;
     this.path = path;
-    this.epoch = epoch;
+    this.#course = course;
     this.end = end;
     this.#liveIndex = liveIndex;
+  }
+
+  /** Of the owner that writes now. */
+  get course(): Course {
+    return this.#course;
+  }
+
+  /** Another start of the owner goes on with the same log. */
+  follow(course: Course): void {
+    this.#course = course;
+    // Where it found its tail empty it began that segment anew.
+    this.#headers.clear();
   }
 
   /** First offsets of the segments, ascending; never empty. */
@@ -66,7 +79,7 @@ export class SegmentFolder {
     const { file, path } = await this.open(first);
     try {
       const header = await readHeader(file, path);
-      if (header.epoch !== this.epoch) throw damaged(path, 0, `it belongs to another log, ${header.epoch}`);
+      if (header.epoch !== this.#course.epoch) throw damaged(path, 0, `it belongs to another log, ${header.epoch}`);
       this.#headers.set(first, header);
       return header;
     } finally {
@@ -142,7 +155,7 @@ export class SegmentFolder {
           while (cursor.byte < byte && (await cursor.next(limit))) cursor.advance();
           if (!(await cursor.next(limit))) throw damaged(path, byte, 'the record is missing');
           const message = decodeRecord(cursor.buffer, cursor.at);
-          located.push({ message, position: { stream: this.epoch, offset } });
+          located.push({ message, position: positionAt(this.#course, offset) });
         }
       } finally {
         await file.close();

@@ -3,6 +3,7 @@ import type { Message } from '../../event/batch.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 import type { PublishResult } from '../driver.ts';
 import { encodeRecord, recordBytes } from './record.ts';
+import { type Course, positionAt } from './terms.ts';
 
 /** One `publish` call that waits for its messages. */
 export class Waiter {
@@ -69,9 +70,9 @@ export class Group {
   }
 
   /** Every record is durable. */
-  succeed(stream: string): void {
+  succeed(course: Course): void {
     this.#waiters.forEach((waiter, n) => {
-      waiter.results[this.#indexes[n] as number] = { position: { stream, offset: this.first + n } };
+      waiter.results[this.#indexes[n] as number] = { position: positionAt(course, this.first + n) };
       waiter.release();
     });
   }

@@ -19,6 +19,7 @@ import { applyRetention } from './retention.ts';
 import type { Totals } from './segment.ts';
 import { LogServer } from './socket-server.ts';
 import { Tail } from './tail.ts';
+import { positionAt } from './terms.ts';
 import { LogWriter } from './writer.ts';
 
 export interface LogOwnerOptions {
@@ -122,7 +123,7 @@ export class LogOwner implements BrokerDriver {
       oldestTime: before.nextTime,
       queued: difference(totals, before.totals),
       accepted: totals.accepted,
-      end: last === 0 ? [] : [{ stream: folder.epoch, offset: last }],
+      end: last === 0 ? [] : [positionAt(tail.course, last)],
     };
   }
 
@@ -149,7 +150,7 @@ export class LogOwner implements BrokerDriver {
   }
 
   acked(): Progress {
-    const stream = this.#opened?.folder.epoch;
+    const stream = this.#opened?.folder.course.epoch;
     return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
   }
 
@@ -184,12 +185,13 @@ export class LogOwner implements BrokerDriver {
     const end = new DurableEnd(recovered.end);
     const now = () => clock.now();
     const tail = new Tail(recovered.tail, { io, folder: path, segmentBytesMax, end, now });
-    const { epoch } = tail;
-    const folder = new SegmentFolder({ io, path, epoch, end, liveIndex: (first) => tail.indexOf(first) });
+    const { epoch, terms } = tail.course;
+    const course = { epoch, terms };
+    const folder = new SegmentFolder({ io, path, course, end, liveIndex: (first) => tail.indexOf(first) });
     const finder = new Finder(folder);
     const onDurable = finder.note.bind(finder);
     const writer = new LogWriter({ tail, end, guard, clock, log, probeMs: fullDiskProbeMs, onFatal, onDurable });
-    const server = shared ? new LogServer({ folder: path, epoch, end, clock, service: this }) : null;
+    const server = shared ? new LogServer({ folder: path, course, end, clock, service: this }) : null;
     await server?.open();
     return { lock, end, tail, folder, finder, writer, server };
   }

@@ -2,9 +2,10 @@ import type { Clock } from '../../lib/clock.ts';
 import type { IoFile } from '../../lib/io.ts';
 import type { Delivery, Progress, ReceiveOptions, Subscription } from '../driver.ts';
 import { SegmentCursor } from './cursor.ts';
-import { aheadOfLog, damaged, naming, notOpen, otherEpoch, removedBefore } from './errors.ts';
+import { aheadOfLog, damaged, naming, notOpen, otherCourse, otherEpoch, removedBefore } from './errors.ts';
 import type { SegmentFolder } from './folder.ts';
 import { decodeRecord, payloadBytesOf } from './record.ts';
+import { lastShared, positionAt } from './terms.ts';
 
 export interface ReaderOptions {
   readonly folder: SegmentFolder;
@@ -16,17 +17,19 @@ export interface ReaderOptions {
 
 /**
  * The offset that a store's progress names in this log.
- * @throws AzudError `log-behind` when the progress is of another log, or lies outside this one
+ * @throws AzudError `log-behind` when the progress is of another log, of a part that this one has lost, or lies outside it
  */
 export async function offsetOfProgress(folder: SegmentFolder, progress: Progress): Promise<number> {
   const [first = 1] = await folder.firsts();
   const [position] = progress;
   // A store without progress takes what there is: what was removed had been released by a store before it.
   if (!position) return first - 1;
-  if (position.stream !== folder.epoch) throw otherEpoch(position.stream, folder.epoch);
+  if (position.stream !== folder.course.epoch) throw otherEpoch(position.stream, folder.course.epoch);
   const end = folder.end.current.offset;
   if (position.offset > end) throw aheadOfLog(position.offset, end);
   if (position.offset < first - 1) throw removedBefore(position.offset, first);
+  const shared = lastShared(folder.course, position);
+  if (shared === null || position.offset > shared) throw otherCourse(position.offset, shared);
   return position.offset;
 }
 
@@ -88,6 +91,7 @@ export class LogReader implements Subscription {
   async #read({ messagesMax, bytesMax }: ReceiveOptions): Promise<Delivery[]> {
     this.#open ??= await this.#enter();
     const { cursor } = this.#open;
+    const { course } = this.#options.folder;
     const deliveries: Delivery[] = [];
     if (!cursor.peek() && !(await this.#fill(this.#open))) {
       await this.#pass(this.#open);
@@ -98,7 +102,7 @@ export class LogReader implements Subscription {
       if (deliveries.length > 0 && bytes > bytesMax) break;
       // Only after a seek: the index leads to a record somewhat before the one asked for.
       if (cursor.offset < this.#next) continue;
-      const position = { stream: this.#options.folder.epoch, offset: cursor.offset };
+      const position = positionAt(course, cursor.offset);
       deliveries.push({ message: decodeRecord(cursor.buffer, cursor.at), position });
       this.#next = cursor.offset + 1;
     }

@@ -6,9 +6,10 @@ import type { End } from './durable-end.ts';
 import { damaged, ioFailed } from './errors.ts';
 import { type Header, indexRecord } from './folder.ts';
 import { checkRecord, findRecord, groupFirstOf, offsetOf } from './record.ts';
-import { createSegment, listSegments, readHeader, segmentPath } from './segment.ts';
-import { RunningTotals, SparseIndex } from './sparse-index.ts';
+import { createSegment, listSegments, readHeader, segmentPath, type Totals } from './segment.ts';
+import { RunningTotals, SparseIndex, writeIndex } from './sparse-index.ts';
 import type { TailState } from './tail.ts';
+import { beginTerm, type Term } from './terms.ts';
 
 export interface Recovered {
   readonly end: End;
@@ -19,31 +20,58 @@ export interface Recovered {
 
 /**
  * Finds the end of the log: only the tail segment is read. What lies behind the last whole record was never acknowledged
- * and is cut.
+ * and is cut. The records of this start go into a segment of their own, whose header says of which term they are.
  * @throws AzudError `log-damaged` when a record that had been durable is not whole any more
  */
 export async function recover(io: Io, folder: string, now: number): Promise<Recovered> {
   await removeDrafts(io, folder);
   // A process that was killed right after it named a segment left a name that a power cut may still take back.
   await io.syncFolder(folder);
-  const tail = (await listSegments(io, folder)).at(-1);
-  return tail === undefined ? begin(io, folder, now) : scanTail(io, folder, tail);
+  const firsts = await listSegments(io, folder);
+  const [oldest, tail] = [firsts[0], firsts.at(-1)];
+  const found = tail === undefined ? NOTHING : await scanTail(io, folder, tail);
+  const { end, totals, bytesCut } = found;
+  const header = {
+    epoch: found.epoch ?? randomUUID(),
+    first: end + 1,
+    time: now,
+    totals,
+    terms: beginTerm(found.terms, { id: randomUUID(), end, oldest: oldest ?? 1 }),
+  };
+  const { file, bytes } = await createSegment(io, folder, header);
+  const index = SparseIndex.begin({ ...header, bytes });
+  return {
+    tail: { header, file, index, totals: new RunningTotals(totals) },
+    end: { offset: end, segment: header.first, byte: bytes },
+    bytesCut,
+  };
 }
+
+/** What the segments that are there hold. */
+interface Found {
+  /** Null where there is none. */
+  readonly epoch: string | null;
+  readonly terms: readonly Term[];
+  /** Last offset. */
+  readonly end: number;
+  readonly totals: Totals;
+  readonly bytesCut: number;
+}
+
+const NOTHING: Found = {
+  epoch: null,
+  terms: [],
+  end: 0,
+  totals: { payloadBytes: 0, accepted: new Map() },
+  bytesCut: 0,
+};
 
 async function removeDrafts(io: Io, folder: string): Promise<void> {
   const drafts = (await io.list(folder)).filter((name) => name.endsWith('.tmp'));
   for (const draft of drafts) await io.remove(`${folder}/${draft}`);
 }
 
-async function begin(io: Io, folder: string, now: number): Promise<Recovered> {
-  const header = { epoch: randomUUID(), first: 1, time: now, totals: { payloadBytes: 0, accepted: new Map() } };
-  const { file, bytes } = await createSegment(io, folder, header);
-  const index = SparseIndex.begin({ ...header, bytes });
-  const tail = { header, file, index, totals: new RunningTotals(header.totals) };
-  return { tail, end: { offset: 0, segment: 1, byte: bytes }, bytesCut: 0 };
-}
-
-async function scanTail(io: Io, folder: string, first: number): Promise<Recovered> {
+async function scanTail(io: Io, folder: string, first: number): Promise<Found> {
   const path = segmentPath(folder, first);
   const file = await io.open(path, 'write');
   try {
@@ -55,10 +83,12 @@ async function scanTail(io: Io, folder: string, first: number): Promise<Recovere
     // What the last process wrote may be whole and yet not on disk: from here on readers are given it.
     await rewrite(file, groupByte, byte);
     await file.sync();
-    return { tail: { header, file, index, totals }, end: { offset: offset - 1, segment: first, byte }, bytesCut };
+    if (offset > first) await writeIndex(io, folder, { header, index });
+    return { epoch: header.epoch, terms: header.terms, end: offset - 1, totals: totals.copy(), bytesCut };
   } catch (error) {
-    await file.close();
     throw isAzudError(error) ? error : ioFailed(`recovering ${path}`, error);
+  } finally {
+    await file.close();
   }
 }
 

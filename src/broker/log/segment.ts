@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Io, IoFile } from '../../lib/io.ts';
 import { damaged, ioFailed } from './errors.ts';
+import type { Term } from './terms.ts';
 
 /** Sums over every record from the log's first on; they outlive the segments that retention removes. */
 export interface Totals {
@@ -20,6 +21,8 @@ export interface SegmentHeader {
   readonly time: number;
   /** As of before its first record. */
   readonly totals: Totals;
+  /** Of the log up to here; the last is that of its own records. Empty where an Azud without terms wrote it. */
+  readonly terms: readonly Term[];
 }
 
 /** Bytes: magic 8, length of the JSON u32, its crc32 u32, JSON. */
@@ -54,6 +57,7 @@ export function encodeHeader(header: SegmentHeader): Buffer {
       time: header.time,
       payload_bytes: header.totals.payloadBytes,
       accepted: [...header.totals.accepted],
+      terms: header.terms.map(({ id, first }) => [id, first]),
     }),
   );
   const prefix = Buffer.alloc(PREFIX_BYTES);
@@ -115,14 +119,21 @@ export async function removeIfThere(io: Io, path: string): Promise<void> {
 }
 
 function parse(json: Buffer): SegmentHeader {
-  const { epoch, first, time, payload_bytes, accepted } = JSON.parse(json.toString('utf8')) as {
+  const { epoch, first, time, payload_bytes, accepted, terms } = JSON.parse(json.toString('utf8')) as {
     epoch: string;
     first: number;
     time: number;
     payload_bytes: number;
     accepted: [string, number][];
+    terms?: [string, number][];
   };
-  return { epoch, first, time, totals: { payloadBytes: payload_bytes, accepted: new Map(accepted) } };
+  return {
+    epoch,
+    first,
+    time,
+    totals: { payloadBytes: payload_bytes, accepted: new Map(accepted) },
+    terms: (terms ?? []).map(([id, from]) => ({ id, first: from })),
+  };
 }
 
 async function readAt(file: IoFile, path: string, bytes: number): Promise<Buffer> {

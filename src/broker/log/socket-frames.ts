@@ -11,7 +11,7 @@ import { checkRecord, decodeRecord, encodeRecord, recordBytes } from './record.t
  * id of the request u32, body. Bodies are JSON but for messages, which travel as log records.
  */
 export const FRAME = Object.freeze({
-  /** Owner → client, first and unasked: epoch and durable end. */
+  /** Owner → client, first and unasked: epoch, terms and durable end. */
   hello: 1,
   /** Owner → client, unasked: the durable end moved. */
   end: 2,

@@ -18,6 +18,7 @@ import {
   toJson,
 } from './socket-frames.ts';
 import { chooseSocketPath, removeSocket } from './socket-path.ts';
+import type { Course } from './terms.ts';
 
 /** What the server asks of the owner's log. */
 export interface LogService extends Pick<BrokerDriver, 'publish' | 'backlog' | 'release'> {
@@ -27,7 +28,7 @@ export interface LogService extends Pick<BrokerDriver, 'publish' | 'backlog' | '
 
 export interface LogServerOptions {
   readonly folder: string;
-  readonly epoch: string;
+  readonly course: Course;
   readonly end: DurableEnd;
   readonly clock: Clock;
   readonly service: LogService;
@@ -63,7 +64,7 @@ export class LogServer {
   }
 
   #serve(socket: Socket): void {
-    const { end, epoch } = this.#options;
+    const { end, course } = this.#options;
     const connection = new FrameConnection(socket, (frame) => void this.#answer(connection, frame));
     const stop = this.#follow(connection);
     this.#sockets.add(socket);
@@ -73,7 +74,7 @@ export class LogServer {
       stop();
       this.#sockets.delete(socket);
     });
-    connection.send(FRAME.hello, 0, toJson({ epoch, end: end.current }));
+    connection.send(FRAME.hello, 0, toJson({ course, end: end.current }));
   }
 
   /** Pushes the end, many moves as one; what a slow client missed the next push holds too. */

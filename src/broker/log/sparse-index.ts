@@ -1,6 +1,8 @@
 import { crc32 } from 'node:zlib';
+import type { Io } from '../../lib/io.ts';
 import { LOG_LIMITS } from '../../limits.ts';
-import type { SegmentHeader, Totals } from './segment.ts';
+import { isDiskFull } from './errors.ts';
+import { indexPath, removeIfThere, type SegmentHeader, type Totals } from './segment.ts';
 
 /** A place in a segment where a record begins, with the sums as of before that record. */
 export interface IndexEntry {
@@ -101,4 +103,28 @@ export class RunningTotals {
   copy(): Totals {
     return { payloadBytes: this.payloadBytes, accepted: new Map(this.accepted) };
   }
+}
+
+/** The file beside a segment that is sealed. It can be made again, so a disk too full for it is no reason to stop. */
+export async function writeIndex(io: Io, folder: string, { header, index }: Indexed): Promise<void> {
+  const path = indexPath(folder, header.first);
+  const draft = `${path}.tmp`;
+  try {
+    await removeIfThere(io, draft);
+    const file = await io.open(draft, 'create');
+    try {
+      // Not synced: its checksum tells a torn one.
+      await file.write([index.encode()], 0);
+    } finally {
+      await file.close();
+    }
+    await io.rename(draft, path);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+  }
+}
+
+interface Indexed {
+  readonly header: SegmentHeader;
+  readonly index: SparseIndex;
 }

@@ -1,10 +1,10 @@
 import type { Io, IoFile } from '../../lib/io.ts';
 import type { DurableEnd } from './durable-end.ts';
-import { isDiskFull } from './errors.ts';
 import type { Group } from './group.ts';
 import { recordBytes } from './record.ts';
-import { createSegment, indexPath, removeIfThere, type SegmentHeader } from './segment.ts';
-import { type RunningTotals, SparseIndex } from './sparse-index.ts';
+import { createSegment, type SegmentHeader } from './segment.ts';
+import { type RunningTotals, SparseIndex, writeIndex } from './sparse-index.ts';
+import type { Course } from './terms.ts';
 
 /**
  * Zeros written ahead of small groups: a sync that changes neither the file's size nor its extents commits no metadata
@@ -46,8 +46,9 @@ export class Tail {
     return first === this.#state.header.first ? this.#state.index : null;
   }
 
-  get epoch(): string {
-    return this.#state.header.epoch;
+  /** Epoch and terms: the same for as long as this process writes. */
+  get course(): Course {
+    return this.#state.header;
   }
 
   /** As of the durable end. */
@@ -112,9 +113,9 @@ export class Tail {
     const sealed = this.#state;
     await this.cut();
     await sealed.file.sync();
-    await this.#writeIndex();
+    await writeIndex(io, folder, sealed);
     const header = {
-      epoch: sealed.header.epoch,
+      ...sealed.header,
       first: end.current.offset + 1,
       time: now(),
       totals: sealed.totals.copy(),
@@ -126,16 +127,6 @@ export class Tail {
     await sealed.file.close();
   }
 
-  /** The index can be made again, so a disk too full for it is no reason to stop. */
-  async #writeIndex(): Promise<void> {
-    const { io, folder } = this.#options;
-    try {
-      await writeIndex(io, folder, this.#state);
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-    }
-  }
-
   #note(group: Group, byte: number): void {
     const { index, totals } = this.#state;
     let at = byte;
@@ -145,18 +136,4 @@ export class Tail {
       at += recordBytes(message);
     });
   }
-}
-
-/** Not synced: its checksum tells a torn one, and then it is made again. */
-async function writeIndex(io: Io, folder: string, { header, index }: TailState): Promise<void> {
-  const path = indexPath(folder, header.first);
-  const draft = `${path}.tmp`;
-  await removeIfThere(io, draft);
-  const file = await io.open(draft, 'create');
-  try {
-    await file.write([index.encode()], 0);
-  } finally {
-    await file.close();
-  }
-  await io.rename(draft, path);
 }

@@ -107,7 +107,7 @@ export class LogWriter {
     if (refusal !== null) throw Object.assign(new Error(refusal), { code: 'ENOSPC' });
     await tail.append(group);
     onDurable(group);
-    group.succeed(tail.epoch);
+    group.succeed(tail.course);
     if (this.#pool.length < POOL_BUFFERS_MAX && group.buffer.length <= LOG_LIMITS.groupBytesMax) {
       this.#pool.push(group.buffer);
     }

@@ -1,4 +1,4 @@
-import type { Progress } from '../../broker/driver.ts';
+import type { Position, Progress } from '../../broker/driver.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
@@ -9,7 +9,8 @@ import * as SQL from './statements.ts';
 
 /** What `_head` holds: one row, written with every unit. */
 export interface Head {
-  readonly positions: ReadonlyMap<string, number>;
+  /** By stream. */
+  readonly positions: ReadonlyMap<string, Position>;
   readonly counts: ReadonlyMap<string, Counts>;
   readonly lastReceivedAt: number;
 }
@@ -19,14 +20,18 @@ export async function readHead(session: Session): Promise<Head> {
   const [progress, counts, last] = row ?? [];
   const positions = JSON.parse(String(progress)) as Progress;
   return {
-    positions: new Map(positions.map(({ stream, offset }) => [stream, offset])),
+    positions: byStream(positions),
     counts: new Map(Object.entries(JSON.parse(String(counts)) as Record<string, Counts>)),
     lastReceivedAt: Number(last),
   };
 }
 
 export function progressOf({ positions }: Head): Progress {
-  return [...positions].map(([stream, offset]) => ({ stream, offset }));
+  return [...positions.values()];
+}
+
+function byStream(positions: Progress): ReadonlyMap<string, Position> {
+  return new Map(positions.map((position) => [position.stream, position]));
 }
 
 /** Writes units on the one connection that writes. Every method but the constructor needs a transaction around it. */
@@ -65,7 +70,7 @@ export class UnitWriter {
     const unplaced = unit.batches.filter(({ position }) => position === null).map(({ batch }) => batch.id);
     const written = new Set(await this.#textsOf(SQL.KNOWN_BATCHES, unplaced));
     const covers = ({ position, batch }: UnitBatch) =>
-      position === null ? written.has(batch.id) : (positions.get(position.stream) ?? 0) >= position.offset;
+      position === null ? written.has(batch.id) : (positions.get(position.stream)?.offset ?? 0) >= position.offset;
     const wanted = lookupsOf(unit, covers);
     const ids = new Map<string, Map<string, number>>();
     for (const [dataset, texts] of wanted.ids) {
@@ -155,7 +160,7 @@ function advance(head: Head, { counts, progress, batches }: Settled): Head {
   for (const [dataset, more] of counts) total.set(dataset, addCounts(total.get(dataset) ?? NO_COUNTS, more));
   return {
     counts: total,
-    positions: new Map([...head.positions, ...progress.map(({ stream, offset }) => [stream, offset] as const)]),
+    positions: new Map([...head.positions, ...byStream(progress)]),
     lastReceivedAt: batches.reduce((last, { batch }) => Math.max(last, batch.receivedAt), head.lastReceivedAt),
   };
 }

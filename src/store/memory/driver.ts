@@ -1,4 +1,4 @@
-import type { Progress } from '../../broker/driver.ts';
+import type { Position, Progress } from '../../broker/driver.ts';
 import type { Batch } from '../../event/batch.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
@@ -36,7 +36,7 @@ export class MemoryData {
   readonly letters = new Map<string, Row>();
   readonly transactions: Row[] = [];
   readonly counts = new Map<string, Counts>();
-  readonly positions = new Map<string, number>();
+  readonly positions = new Map<string, Position>();
   readonly batchIds = new Set<string>();
   lastReceivedAt = 0;
 }
@@ -65,7 +65,7 @@ export class MemoryStoreDriver implements StoreDriver {
   }
 
   async progress(): Promise<Progress> {
-    return [...this.#data.positions].map(([stream, offset]) => ({ stream, offset }));
+    return [...this.#data.positions.values()];
   }
 
   async write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
@@ -135,7 +135,7 @@ export class MemoryStoreDriver implements StoreDriver {
 
   #covers({ position, batch }: UnitBatch): boolean {
     if (position === null) return this.#data.batchIds.has(batch.id);
-    return (this.#data.positions.get(position.stream) ?? 0) >= position.offset;
+    return (this.#data.positions.get(position.stream)?.offset ?? 0) >= position.offset;
   }
 
   #rowsOf({ batch, kept }: SettledBatch): Row[] {
@@ -204,7 +204,7 @@ export class MemoryStoreDriver implements StoreDriver {
     for (const [dataset, counts] of settled.counts) {
       this.#data.counts.set(dataset, addCounts(this.#data.counts.get(dataset) ?? NO_COUNTS, counts));
     }
-    for (const { stream, offset } of settled.progress) this.#data.positions.set(stream, offset);
+    for (const position of settled.progress) this.#data.positions.set(position.stream, position);
     for (const id of settled.batchIds) this.#data.batchIds.add(id);
   }
 

@@ -1,4 +1,9 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Client } from 'pg';
 import { ownSchemas, POSTGRES_URL } from '../../../test/support/postgres.ts';
+import { openDriver, withStore } from '../../../test/support/postgres-store.ts';
+import { batchOf, FLIGHTS } from '../conformance/fixtures.ts';
 import { storeConformance } from '../conformance/suite.ts';
 import type { StoreDriver } from '../driver.ts';
 import { PostgresStoreDriver } from './driver.ts';
@@ -27,4 +32,23 @@ storeConformance('postgres', {
   },
   close: (driver) => driver.close(),
   waivers: [{ type: 'string', json: '"a\\u0000b"', reason: 'PostgreSQL has no U+0000 in text' }],
+});
+
+test('a schema of an Azud whose progress had no terms is given the column', async () => {
+  await withStore({}, async (driver, schema) => {
+    const client = new Client({ connectionString: POSTGRES_URL });
+    await client.connect();
+    try {
+      await client.query(`ALTER TABLE "${schema}"."_progress" DROP COLUMN term`);
+      await client.query(`INSERT INTO "${schema}"."_progress" VALUES ('log', 7)`);
+      const again = await openDriver({ schema });
+      assert.deepEqual(await again.progress(), [{ stream: 'log', offset: 7 }]);
+      const entry = { batch: batchOf(FLIGHTS, [{ delay: 1 }]), dead: new Map() };
+      await again.write({ batches: [{ ...entry, position: { stream: 'log', offset: 8, term: 'next' } }] });
+      assert.deepEqual(await driver.progress(), [{ stream: 'log', offset: 8, term: 'next' }]);
+      await again.close();
+    } finally {
+      await client.end();
+    }
+  });
 });

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Progress } from '../../broker/driver.ts';
+import type { Position, Progress } from '../../broker/driver.ts';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
@@ -106,8 +106,8 @@ export class PostgresStoreDriver implements StoreDriver {
 
   progress(): Promise<Progress> {
     return this.#reading('the progress cannot be read', async (client) => {
-      const { rows } = await client.query<{ stream: string; position: string }>(SQL.PROGRESS);
-      return rows.map(({ stream, position }) => ({ stream, offset: Number(position) }));
+      const { rows } = await client.query<PositionRow>(SQL.PROGRESS);
+      return rows.map(positionOf);
     });
   }
 
@@ -149,8 +149,8 @@ export class PostgresStoreDriver implements StoreDriver {
     return this.#reading('the sums cannot be read', async (client) => {
       const { rows } = await client.query<LedgerRow>(SQL.LEDGER);
       return {
-        progress: rows.flatMap(({ stream, position }) =>
-          stream === null ? [] : [{ stream, offset: Number(position) }],
+        progress: rows.flatMap(({ stream, position, term }) =>
+          stream === null ? [] : [positionOf({ stream, position, term })],
         ),
         counts: new Map(rows.flatMap((row) => (row.dataset === null ? [] : [[row.dataset, countsOf(row)] as const]))),
       };
@@ -287,9 +287,18 @@ export class PostgresStoreDriver implements StoreDriver {
   }
 }
 
-interface LedgerRow extends Readonly<Record<keyof Counts, string>> {
-  readonly stream: string | null;
+interface PositionRow {
+  readonly stream: string;
   readonly position: string;
+  readonly term: string | null;
+}
+
+function positionOf({ stream, position, term }: PositionRow): Position {
+  return { stream, offset: Number(position), ...(term !== null && { term }) };
+}
+
+interface LedgerRow extends Readonly<Record<keyof Counts, string>>, Omit<PositionRow, 'stream'> {
+  readonly stream: string | null;
   readonly dataset: string | null;
 }
 

@@ -9,7 +9,13 @@ const narrow = <T extends object>(column: T) => ({ ...column, integerBits: 64 as
 /** Azud's own tables. Each statement may run again. */
 export const OWN_TABLES: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS "_shapes" (dataset text PRIMARY KEY, shape text NOT NULL)`,
-  `CREATE TABLE IF NOT EXISTS "_progress" (stream text PRIMARY KEY, position bigint NOT NULL)`,
+  `CREATE TABLE IF NOT EXISTS "_progress" (stream text PRIMARY KEY, position bigint NOT NULL, term text)`,
+  // ADD COLUMN IF NOT EXISTS alone would lock out the loaders at every start.
+  `DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = '"_progress"'::regclass AND attname = 'term') THEN
+      ALTER TABLE "_progress" ADD COLUMN term text;
+    END IF;
+  END $$`,
   `CREATE TABLE IF NOT EXISTS "_kept" (name text PRIMARY KEY, value bytea NOT NULL)`,
   // One row a dataset and slot: loaders side by side add to different rows.
   `CREATE TABLE IF NOT EXISTS "_ledger" (dataset text, slot integer, accepted bigint, stored bigint, duplicate bigint,
@@ -40,14 +46,14 @@ const lines = (index: number, type = 'text') => `string_to_array($${index}, E'\\
 export const KEEP = 'INSERT INTO "_kept" VALUES ($1, $2) ON CONFLICT DO NOTHING';
 export const KEPT = 'SELECT value FROM "_kept" WHERE name = $1';
 
-export const PROGRESS = 'SELECT stream, position FROM "_progress" WHERE position > 0 ORDER BY stream';
+export const PROGRESS = 'SELECT stream, position, term FROM "_progress" WHERE position > 0 ORDER BY stream';
 export const ADD_STREAMS = `INSERT INTO "_progress" SELECT stream, 0 FROM unnest($1::text[]) AS s(stream)
   ORDER BY stream ON CONFLICT DO NOTHING`;
 /** Whoever writes a stream holds its row until the commit, so that two loaders of one stream take turns. */
 export const LOCK_STREAMS = `SELECT stream, position FROM "_progress" WHERE stream = ANY($1::text[])
   ORDER BY stream FOR UPDATE`;
-export const MOVE_STREAMS = `UPDATE "_progress" p SET position = s.position
-  FROM unnest($1::text[], $2::bigint[]) AS s(stream, position) WHERE p.stream = s.stream`;
+export const MOVE_STREAMS = `UPDATE "_progress" p SET position = s.position, term = s.term
+  FROM unnest($1::text[], $2::bigint[], $3::text[]) AS s(stream, position, term) WHERE p.stream = s.stream`;
 
 /** Answers the ids that were not there. Waits for another loader that is writing one of them. */
 export const CLAIM_BATCHES = `INSERT INTO "_batches" SELECT id, ms FROM unnest(${lines(1, 'uuid')}, ${lines(2, 'bigint')})
@@ -91,9 +97,9 @@ export const ADD_TO_LEDGER = `INSERT INTO "_ledger" AS l
     last_received_ms = greatest(l.last_received_ms, excluded.last_received_ms)`;
 
 /** Progress and sums as of one moment: one statement sees one state. Progress has no dataset, sums no stream. */
-export const LEDGER = `SELECT stream, position, NULL AS dataset, NULL AS accepted, NULL AS stored, NULL AS duplicate,
+export const LEDGER = `SELECT stream, position, term, NULL AS dataset, NULL AS accepted, NULL AS stored, NULL AS duplicate,
     NULL AS dead FROM (${PROGRESS}) p
-  UNION ALL SELECT NULL, NULL, dataset, sum(accepted), sum(stored), sum(duplicate), sum(dead)
+  UNION ALL SELECT NULL, NULL, NULL, dataset, sum(accepted), sum(stored), sum(duplicate), sum(dead)
     FROM "_ledger" GROUP BY dataset`;
 export const LAST_RECEIVED = 'SELECT coalesce(max(last_received_ms), 0) AS ms FROM "_ledger"';
 

@@ -1,4 +1,5 @@
 import type { ClientBase, QueryResult } from 'pg';
+import type { Position } from '../../broker/driver.ts';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
@@ -42,8 +43,8 @@ export class UnitWriter {
     await addToLedger(client, settled);
     const { progress } = settled;
     if (progress.length > 0) {
-      const offsets = progress.map(({ offset }) => offset);
-      await client.query(SQL.MOVE_STREAMS, [progress.map(({ stream }) => stream), offsets]);
+      const column = (name: keyof Position) => progress.map((position) => position[name] ?? null);
+      await client.query(SQL.MOVE_STREAMS, [column('stream'), column('offset'), column('term')]);
     }
     return settled.results;
   }
