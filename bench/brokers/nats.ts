@@ -2,31 +2,15 @@ import { jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { NatsDriver } from '../../src/broker/nats/driver.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { missingNats, NATS_SERVER } from '../../test/support/nats.ts';
+import { missingNats, NATS_SERVER, NATS_SETTINGS } from '../../test/support/nats.ts';
 import { type Contender, ownName } from './side.ts';
-
-const SETTINGS = {
-  servers: NATS_SERVER,
-  user: null,
-  password: null,
-  token: null,
-  credentials: null,
-  ca: null,
-  replicas: 1,
-  max_bytes: null,
-  duplicate_window: 120_000,
-  monitor_url: null,
-  sync_always: false,
-  auto_declare: true,
-  allow_unsafe: true,
-};
 
 export const nats: Contender = {
   name: 'nats',
   missing: missingNats,
   async open() {
     const [ours, theirs] = [ownName(), ownName()];
-    const driver = new NatsDriver({ ...SETTINGS, stream: ours }, { system: 'bench', clock: systemClock });
+    const driver = new NatsDriver({ ...NATS_SETTINGS, stream: ours }, { system: 'bench', clock: systemClock });
     await driver.open();
     const connection = await connect({ servers: NATS_SERVER });
     const manager = await jetstreamManager(connection);

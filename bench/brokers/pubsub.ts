@@ -1,24 +1,9 @@
 import { PubSub } from '@google-cloud/pubsub';
 import { PubsubDriver } from '../../src/broker/pubsub/driver.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { missingPubsub, PubsubEmulator } from '../../test/support/pubsub.ts';
+import { missingPubsub, PUBSUB_SETTINGS, PubsubEmulator } from '../../test/support/pubsub.ts';
 import { type Contender, ownName } from './side.ts';
 
-const PROJECT = 'bench';
-const SETTINGS = {
-  project: PROJECT,
-  subscription: null,
-  credentials: null,
-  ordering: false,
-  exactly_once: false,
-  ack_deadline: 10_000,
-  prefetch: 1_000,
-  prefetch_bytes: 64 * 1024 * 1024,
-  retention: 600_000,
-  dead_letter_topic: null,
-  max_delivery_attempts: 5,
-  auto_declare: true,
-};
 /** As many as the case has under way at once; the client's own default waits 10 ms for 100. */
 const BATCHING = { maxMessages: 50, maxMilliseconds: 1 };
 
@@ -27,12 +12,17 @@ export const pubsub: Contender = {
   missing: missingPubsub,
   async open() {
     const emulator = await PubsubEmulator.start();
-    const settings = { ...SETTINGS, emulator: emulator.host, topic: ownName() };
+    const settings = { ...PUBSUB_SETTINGS, emulator: emulator.host, topic: ownName() };
     const driver = new PubsubDriver(settings, { system: 'bench', clock: systemClock });
     await driver.open();
     // With a universe said, the client of an emulator does not look for a machine's account.
     const universe = { clientOptions: { universeDomain: 'googleapis.com' } };
-    const client = new PubSub({ projectId: PROJECT, apiEndpoint: emulator.host, emulatorMode: true, ...universe });
+    const client = new PubSub({
+      projectId: PUBSUB_SETTINGS.project,
+      apiEndpoint: emulator.host,
+      emulatorMode: true,
+      ...universe,
+    });
     const name = ownName();
     // Without a subscription the service keeps nothing.
     const [made] = await client.createTopic(name);

@@ -2,31 +2,18 @@ import { Connection } from 'rabbitmq-client';
 import { RabbitmqDriver } from '../../src/broker/rabbitmq/driver.ts';
 import { declare, remove } from '../../src/broker/rabbitmq/topology.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { missingRabbitmq, RABBITMQ_SERVER } from '../../test/support/rabbitmq.ts';
+import { missingRabbitmq, RABBITMQ_SERVER, RABBITMQ_SETTINGS } from '../../test/support/rabbitmq.ts';
 import { type Contender, ownName } from './side.ts';
-
-const TOPOLOGY = { delivery_limit: 1_000, max_bytes: null };
-const SETTINGS = {
-  servers: RABBITMQ_SERVER,
-  vhost: '/',
-  user: 'guest',
-  password: null,
-  tls: false,
-  ca: null,
-  prefetch: 1_000,
-  auto_declare: true,
-  ...TOPOLOGY,
-};
 
 export const rabbitmq: Contender = {
   name: 'rabbitmq',
   missing: missingRabbitmq,
   async open() {
     const [ours, theirs] = [ownName(), ownName()];
-    const driver = new RabbitmqDriver({ ...SETTINGS, queue: ours }, { system: 'bench', clock: systemClock });
+    const driver = new RabbitmqDriver({ ...RABBITMQ_SETTINGS, queue: ours }, { system: 'bench', clock: systemClock });
     await driver.open();
     const client = new Connection({ hosts: [RABBITMQ_SERVER], noDelay: true });
-    await declare(client, { ...TOPOLOGY, queue: theirs });
+    await declare(client, { ...RABBITMQ_SETTINGS, queue: theirs });
     const channel = await client.acquire();
     await channel.confirmSelect();
     return {
@@ -39,7 +26,7 @@ export const rabbitmq: Contender = {
       async close() {
         await driver.close();
         await channel.close();
-        for (const queue of [ours, theirs]) await remove(client, { ...TOPOLOGY, queue });
+        for (const queue of [ours, theirs]) await remove(client, { ...RABBITMQ_SETTINGS, queue });
         await client.close();
       },
     };

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -9,6 +10,30 @@ const run = promisify(execFile);
 export interface Certificate {
   readonly certificate: string;
   readonly key: string;
+}
+
+/** What a server that is `localhost` by TLS is started with, as paths. */
+export interface TlsFiles {
+  readonly folder: string;
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Called in a `before`; the folder is the caller's to remove. */
+export async function makeTlsFiles(): Promise<TlsFiles> {
+  const folder = await mkdtemp(join(tmpdir(), 'azud-tls-'));
+  const authority = await Authority.make(folder);
+  const issued = await authority.issue('DNS:localhost');
+  const files = {
+    folder,
+    ca: authority.path,
+    certificate: join(folder, 'server.pem'),
+    key: join(folder, 'server.key'),
+  };
+  await writeFile(files.certificate, issued.certificate);
+  await writeFile(files.key, issued.key);
+  return files;
 }
 
 /** A certificate authority of a test's own, in a folder of the test's. */

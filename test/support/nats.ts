@@ -7,12 +7,31 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JetStreamApiCodes, jetstreamManager } from '@nats-io/jetstream';
 import { connect as connectNats } from '@nats-io/transport-node';
+import type { NatsSettings } from '../../src/broker/nats/driver.ts';
 import { atEnd } from './at-end.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
 
 /** Where the tests find a NATS server with JetStream that they share. */
 export const NATS_SERVER = process.env.AZUD_TEST_NATS ?? '127.0.0.1:4222';
+
+/** For a driver on it. */
+export const NATS_SETTINGS: NatsSettings = {
+  servers: NATS_SERVER,
+  user: null,
+  password: null,
+  token: null,
+  credentials: null,
+  ca: null,
+  stream: null,
+  replicas: 1,
+  max_bytes: null,
+  duplicate_window: 120_000,
+  monitor_url: null,
+  sync_always: false,
+  auto_declare: true,
+  allow_unsafe: true,
+};
 
 /** What the tests of the broker `nats` lack here, in words, or null. */
 export async function missingNats(): Promise<string | null> {

@@ -33,6 +33,24 @@ async function jarOfGcloud(): Promise<string> {
   return join(folder, jar);
 }
 
+/** For a driver on an emulator; topic and emulator are the test's. */
+export const PUBSUB_SETTINGS = {
+  project: 'test',
+  topic: '',
+  subscription: null,
+  credentials: null,
+  emulator: '',
+  ordering: false,
+  exactly_once: false,
+  ack_deadline: 10_000,
+  prefetch: 1_000,
+  prefetch_bytes: 64 * 1024 * 1024,
+  retention: 600_000,
+  dead_letter_topic: null,
+  max_delivery_attempts: 5,
+  auto_declare: true,
+};
+
 /** What the tests of the broker `pubsub` lack here, in words, or null. */
 export async function missingPubsub(): Promise<string | null> {
   try {

@@ -6,12 +6,28 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from 'rabbitmq-client';
+import type { RabbitmqSettings } from '../../src/broker/rabbitmq/driver.ts';
 import { atEnd } from './at-end.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './system.ts';
 
 /** Where the tests find a RabbitMQ that they share, with its user `guest`. */
 export const RABBITMQ_SERVER = process.env.AZUD_TEST_RABBITMQ ?? '127.0.0.1:5672';
+
+/** For a driver on it. */
+export const RABBITMQ_SETTINGS: RabbitmqSettings = {
+  servers: RABBITMQ_SERVER,
+  vhost: '/',
+  user: 'guest',
+  password: null,
+  tls: false,
+  ca: null,
+  queue: null,
+  prefetch: 1_000,
+  delivery_limit: 1_000,
+  max_bytes: null,
+  auto_declare: true,
+};
 
 const TIMEOUT_MS = 5_000;
 /** An Erlang node starts slowly, and more so beside other tests. */

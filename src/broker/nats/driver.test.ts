@@ -2,30 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { NATS_SERVER, NatsServer, ownStreams } from '../../../test/support/nats.ts';
+import { NATS_SERVER, NATS_SETTINGS, NatsServer, ownStreams } from '../../../test/support/nats.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { brokerConformance } from '../conformance/conformance.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import { NatsDriver, type NatsSettings } from './driver.ts';
-
-const SETTINGS: NatsSettings = {
-  servers: NATS_SERVER,
-  user: null,
-  password: null,
-  token: null,
-  credentials: null,
-  ca: null,
-  stream: null,
-  replicas: 1,
-  max_bytes: null,
-  duplicate_window: 120_000,
-  monitor_url: null,
-  sync_always: false,
-  auto_declare: true,
-  allow_unsafe: true,
-};
 
 const ownStream = ownStreams();
 let stream = '';
@@ -36,7 +19,7 @@ function newStream(): string {
 }
 
 async function openDriver(settings: Partial<NatsSettings> = {}): Promise<NatsDriver> {
-  const driver = new NatsDriver({ ...SETTINGS, stream, ...settings }, { system: 'test', clock: systemClock });
+  const driver = new NatsDriver({ ...NATS_SETTINGS, stream, ...settings }, { system: 'test', clock: systemClock });
   await driver.open();
   return driver;
 }
@@ -151,7 +134,7 @@ describe('nats', () => {
 
   test('the plan names what differs from what Azud makes', async () => {
     await made({ max_age: 60e9 });
-    const driver = new NatsDriver({ ...SETTINGS, stream, replicas: 3 }, { system: 'test', clock: systemClock });
+    const driver = new NatsDriver({ ...NATS_SETTINGS, stream, replicas: 3 }, { system: 'test', clock: systemClock });
     const [part] = await driver.topology.plan();
     assert.equal(part?.state, 'differs');
     assert.match(part?.detail ?? '', /max_age removes events.*num_replicas 1 instead of 3/);

@@ -7,34 +7,18 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { eventually } from '../../../test/support/eventually.ts';
-import { PubsubEmulator } from '../../../test/support/pubsub.ts';
+import { PUBSUB_SETTINGS, PubsubEmulator } from '../../../test/support/pubsub.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { brokerConformance } from '../conformance/conformance.ts';
+import { deadLetterQueueCase } from '../conformance/dead-letter-queue.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import type { Delivery, Subscription } from '../driver.ts';
 import { connectionTo, type Link } from './connection.ts';
 import { PubsubDriver, type PubsubSettings } from './driver.ts';
 import { declare, exists, remove, type Topology } from './topology.ts';
-
-const SETTINGS = {
-  project: 'test',
-  topic: '',
-  subscription: null,
-  credentials: null,
-  emulator: '',
-  ordering: false,
-  exactly_once: false,
-  ack_deadline: 10_000,
-  prefetch: 1_000,
-  prefetch_bytes: 64 * 1024 * 1024,
-  retention: 600_000,
-  dead_letter_topic: null,
-  max_delivery_attempts: 5,
-  auto_declare: true,
-};
 
 let emulator: PubsubEmulator;
 let proxy: TcpProxy;
@@ -55,14 +39,14 @@ function newTopic(): string {
 }
 
 async function openDriver(settings: Partial<PubsubSettings> = {}): Promise<PubsubDriver> {
-  const all = { ...SETTINGS, topic, emulator: emulator.host, ...settings };
+  const all = { ...PUBSUB_SETTINGS, topic, emulator: emulator.host, ...settings };
   const driver = new PubsubDriver(all, { system: 'test', clock: systemClock });
   await driver.open();
   return driver;
 }
 
 function topologyOf(settings: Partial<Topology> = {}): Topology {
-  return { ...SETTINGS, topic, subscription: topic, ...settings };
+  return { ...PUBSUB_SETTINGS, topic, subscription: topic, ...settings };
 }
 
 /** As infrastructure code would: past the driver. */
@@ -244,7 +228,7 @@ describe('pubsub', () => {
     const subscription = await drivers[0].subscribe();
     const deliveries = await collect(subscription, 1);
     const other = await drivers[1].subscribe();
-    const pastDeadline = AbortSignal.timeout(SETTINGS.ack_deadline * 1.3);
+    const pastDeadline = AbortSignal.timeout(PUBSUB_SETTINGS.ack_deadline * 1.3);
     assert.deepEqual(await other.receive({ ...RECEIVE, signal: pastDeadline }), []);
     await subscription.ack(deliveries);
     await Promise.all(drivers.map((driver) => driver.close()));
@@ -270,27 +254,17 @@ describe('pubsub', () => {
     await driver.close();
   });
 
-  test('a batch that kills every loader goes to the dead-letter topic, and the others go on', async () => {
-    newTopic();
-    const dead_letter_topic = `${topic}_dead`;
-    const driver = await openDriver({ dead_letter_topic });
-    const poison = makeMessage();
-    await driver.publish([poison]);
-    const taken = await onServer(async ({ subscriber }) => {
-      const subscription = `projects/test/subscriptions/${dead_letter_topic}`;
-      return eventually(async () => {
-        const held = await driver.subscribe();
-        await held.receive({ ...RECEIVE, signal: AbortSignal.timeout(1_000) });
-        await held.close();
+  deadLetterQueueCase({
+    open: () => {
+      newTopic();
+      return openDriver({ dead_letter_topic: `${topic}_dead` });
+    },
+    aside: () =>
+      onServer(async ({ subscriber }) => {
+        const subscription = `projects/test/subscriptions/${topic}_dead`;
         const [{ receivedMessages }] = await subscriber.pull({ subscription, maxMessages: 1, returnImmediately: true });
-        return receivedMessages?.[0]?.message ?? assert.fail('not there yet');
-      });
-    });
-    assert.equal(taken.attributes?.id, poison.id);
-    const later = makeMessage();
-    await driver.publish([later]);
-    assert.deepEqual(ids(await collect(await driver.subscribe(), 1)), [later.id]);
-    await driver.close();
+        return receivedMessages?.[0]?.message?.attributes?.id ?? null;
+      }),
   });
 
   test('a message of somebody else is not skipped silently', async () => {
@@ -329,7 +303,7 @@ describe('pubsub', () => {
 
   test('leaves nothing open when it is closed: the process ends by itself', async () => {
     newTopic();
-    const settings = JSON.stringify({ ...SETTINGS, topic, emulator: emulator.host });
+    const settings = JSON.stringify({ ...PUBSUB_SETTINGS, topic, emulator: emulator.host });
     const script = `
       import { PubsubDriver } from ${JSON.stringify(import.meta.resolve('./driver.ts'))};
       import { systemClock } from ${JSON.stringify(import.meta.resolve('../../lib/clock.ts'))};

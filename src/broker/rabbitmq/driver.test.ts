@@ -3,30 +3,17 @@ import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { Connection } from 'rabbitmq-client';
 import { eventually } from '../../../test/support/eventually.ts';
-import { ownQueues, RABBITMQ_SERVER, RabbitmqServer } from '../../../test/support/rabbitmq.ts';
+import { ownQueues, RABBITMQ_SERVER, RABBITMQ_SETTINGS, RabbitmqServer } from '../../../test/support/rabbitmq.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
 import { isAzudError } from '../../error/azud-error.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { brokerConformance } from '../conformance/conformance.ts';
+import { deadLetterQueueCase } from '../conformance/dead-letter-queue.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import type { Delivery } from '../driver.ts';
 import { applyTopology } from '../topology.ts';
 import { RabbitmqDriver, type RabbitmqSettings } from './driver.ts';
 import { remove } from './topology.ts';
-
-const SETTINGS: RabbitmqSettings = {
-  servers: RABBITMQ_SERVER,
-  vhost: '/',
-  user: 'guest',
-  password: null,
-  tls: false,
-  ca: null,
-  queue: null,
-  prefetch: 1_000,
-  delivery_limit: 1_000,
-  max_bytes: null,
-  auto_declare: true,
-};
 
 const ownQueue = ownQueues();
 let queue = '';
@@ -37,7 +24,10 @@ function newQueue(): string {
 }
 
 async function openDriver(settings: Partial<RabbitmqSettings> = {}): Promise<RabbitmqDriver> {
-  const driver = new RabbitmqDriver({ ...SETTINGS, queue, ...settings }, { system: 'test', clock: systemClock });
+  const driver = new RabbitmqDriver(
+    { ...RABBITMQ_SETTINGS, queue, ...settings },
+    { system: 'test', clock: systemClock },
+  );
   await driver.open();
   return driver;
 }
@@ -52,7 +42,7 @@ async function onServer<T>(act: (client: Connection) => Promise<T>, server = RAB
   }
 }
 
-const removeQueue = (server: string) => onServer((client) => remove(client, { ...SETTINGS, queue }), server);
+const removeQueue = (server: string) => onServer((client) => remove(client, { ...RABBITMQ_SETTINGS, queue }), server);
 
 describe('on a server of its own, behind a proxy', () => {
   let server: RabbitmqServer;
@@ -101,7 +91,7 @@ describe('on a server of its own, behind a proxy', () => {
     const sleep = (ms: number) => new Promise<void>((end) => void waits.push({ ms, end }));
     const clock = { ...systemClock, sleep };
     const driver = new RabbitmqDriver(
-      { ...SETTINGS, queue, servers: `127.0.0.1:${silent.port}` },
+      { ...RABBITMQ_SETTINGS, queue, servers: `127.0.0.1:${silent.port}` },
       { system: 't', clock },
     );
     await driver.open();
@@ -165,7 +155,7 @@ describe('rabbitmq', () => {
   test('the plan names a queue that is otherwise, and does not touch it', async () => {
     newQueue();
     await onServer((client) => client.queueDeclare({ queue, durable: true }));
-    const driver = new RabbitmqDriver({ ...SETTINGS, queue }, { system: 'test', clock: systemClock });
+    const driver = new RabbitmqDriver({ ...RABBITMQ_SETTINGS, queue }, { system: 'test', clock: systemClock });
     const states = (await driver.topology.plan()).map(({ state }) => state);
     assert.deepEqual(states, ['differs', 'missing', 'missing']);
     assert.match((await driver.topology.plan())[0]?.detail ?? '', /not as Azud makes it/);
@@ -183,6 +173,20 @@ describe('rabbitmq', () => {
     }
     assert.deepEqual([...codes].sort(), ['ok', 'storage-full']);
     await driver.close();
+  });
+
+  deadLetterQueueCase({
+    open: () => {
+      newQueue();
+      return openDriver({ delivery_limit: 2 });
+    },
+    aside: () =>
+      onServer(async (client) => {
+        const channel = await client.acquire();
+        const found = await channel.basicGet({ queue: `${queue}.dead`, noAck: true });
+        await channel.close();
+        return found?.messageId ?? null;
+      }),
   });
 
   test('two loaders share a queue, and what one does not ack the other gets', async () => {
