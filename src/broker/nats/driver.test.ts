@@ -128,8 +128,16 @@ describe('nats', () => {
       await made(config);
       await refuses({ allow_unsafe: false, sync_always: true }, 'unsafe-setting', words);
     }
-    await made({ subjects: [`other.${stream}.x`] });
-    await refuses({ allow_unsafe: false }, 'topic-missing', /does not take the subjects/);
+  });
+
+  test('refuses a stream with the subjects of an older Azud, and says what to do, whatever is allowed', async () => {
+    newStream();
+    const subjects = [`azud.${stream}.*`, `azud.${stream}._.released`];
+    await onServer((streams) => streams.add({ name: stream, subjects }));
+    for (const allow_unsafe of [false, true]) {
+      const words = /does not take the subjects azud\.\S+\.\*\.\* and .* older Azud .* set another broker\.stream/;
+      await refuses({ allow_unsafe }, 'topic-missing', words);
+    }
   });
 
   test('the plan names what differs from what Azud makes', async () => {

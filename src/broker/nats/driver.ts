@@ -93,7 +93,7 @@ export class NatsDriver implements BrokerDriver {
     const found = await exists(manager, topology);
     if (!found && !this.#settings.auto_declare) refuseMissing(await plan(manager, topology));
     const info = found ?? (await declare(manager, topology));
-    if (!this.#settings.allow_unsafe) inspect(info, topology);
+    inspect(info, topology, this.#settings.allow_unsafe);
     this.#name = nameOf(info);
     const durability = await durabilityOf(info, this.#settings);
     const { max_msg_size } = info.config;

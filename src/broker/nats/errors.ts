@@ -95,6 +95,13 @@ export function unsafe(where: string, reason: string, remedy: string): AzudError
   return new AzudError('unsafe-setting', `${where}: ${reason}`, { hint: `${remedy}, or set allow_unsafe: true.` });
 }
 
+/** What it took under other subjects would never be read. */
+export function otherSubjects(where: string, lacking: readonly string[]): AzudError {
+  return new AzudError('topic-missing', `${where} does not take the subjects ${lacking.join(' and ')}`, {
+    hint: 'Add them if you made the stream; one of an older Azud cannot be gone on with: set another broker.stream, and an empty store.',
+  });
+}
+
 export function tooLarge(bytes: number, bytesMax: number): AzudError {
   return new AzudError('too-large', `a message of ${bytes} bytes is over the limit of ${bytesMax} bytes of the server`);
 }

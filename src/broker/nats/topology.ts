@@ -10,8 +10,7 @@ import { messageOf } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import { uuidDerived } from '../../event/ids.ts';
 import type { TopologyPart } from '../driver.ts';
-import { topicMissing } from '../errors.ts';
-import { classified, isClusterTooSmall, isStreamMissing, tooFewServers, unsafe } from './errors.ts';
+import { classified, isClusterTooSmall, isStreamMissing, otherSubjects, tooFewServers, unsafe } from './errors.ts';
 import { partitionOf } from './places.ts';
 
 /** What Azud needs on the server: one stream. */
@@ -127,13 +126,14 @@ type StreamConfigMade = Pick<
 > & { readonly description: string };
 
 /**
- * Holds a stream that somebody else made against what Azud promises.
+ * Holds a stream that somebody else made against what Azud needs, and unless it is allowed to be unsafe, what it promises.
  * @throws AzudError `unsafe-setting` with the first thing that would lose events; `topic-missing` for lacking subjects
  */
-export function inspect({ config }: StreamInfo, topology: Topology): void {
+export function inspect({ config }: StreamInfo, topology: Topology, allowUnsafe = false): void {
   const where = `stream ${config.name}`;
   const lacking = [eventSubjects(topology), sumsSubject(topology)].filter((each) => !covered(each, config.subjects));
-  if (lacking.length > 0) throw topicMissing(where, `it does not take the subjects ${lacking.join(' and ')}`);
+  if (lacking.length > 0) throw otherSubjects(where, lacking);
+  if (allowUnsafe) return;
   const set = (setting: string) => `Set ${setting} on the stream`;
   if (config.storage !== StorageType.File) throw unsafe(where, 'it is kept in memory', set('storage: file'));
   if (config.retention !== RetentionPolicy.Limits) {
