@@ -10,6 +10,8 @@ export interface BrokerDriver {
   readonly capabilities: BrokerCapabilities;
   /** What it needs on its server; absent where there is none. */
   readonly topology?: BrokerTopology;
+  /** What an operator may do where broker and store do not fit; absent where that cannot be. */
+  readonly repair?: BrokerRepair;
   /** Connects and recovers. @throws AzudError `not-connected`, `access-denied`, `locked`, `log-damaged`, `unsafe-setting` */
   open(): Promise<void>;
   /**
@@ -66,6 +68,22 @@ export interface TopologyPart {
   readonly state: 'exists' | 'missing' | 'differs';
   /** What it has to be; where it differs, how. */
   readonly detail: string;
+}
+
+/** For a process that has the broker to itself, opened, and publishes nothing. */
+export interface BrokerRepair {
+  /**
+   * Where a store and the broker went different ways; null where the progress fits.
+   * @param holds whether the store has written a message; true of one that it could have forgotten
+   */
+  fork(progress: Progress, holds: (message: Message) => Promise<boolean>): Promise<Fork | null>;
+}
+
+export interface Fork {
+  /** Why the progress does not fit, in words. */
+  readonly reason: string;
+  /** The last that both hold: a progress that fits. */
+  readonly shared: Progress;
 }
 
 /** Where a message lies in a stream. Positions grow; a stream that is restored or begun anew gets another name. */

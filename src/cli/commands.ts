@@ -5,6 +5,7 @@ import { datasetInfer } from './dataset-infer.ts';
 import { deadLetters } from './dead-letters.ts';
 import { demo } from './demo.ts';
 import { init } from './init.ts';
+import { log } from './log.ts';
 import { query } from './query.ts';
 import { rows } from './rows.ts';
 import { send } from './send.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   start,
   check,
   ...topology,
+  ...log,
   demo,
   send,
   rows,

@@ -67,12 +67,13 @@ export class Conservation {
     return JSON.stringify(now.progress) !== JSON.stringify(progress);
   }
 
-  #compare({ counts }: Ledger, { queued, accepted, messages, opaque }: Backlog): ConservationReport {
+  #compare({ counts, carried }: Ledger, { queued, accepted, messages, opaque }: Backlog): ConservationReport {
     const unknown = opaque === true && messages !== 0;
     const names = new Set([
       ...this.#options.datasets.keys(),
       ...counts.keys(),
       ...queued.keys(),
+      ...carried.keys(),
       ...(accepted?.keys() ?? []),
     ]);
     const datasets = [...names].sort().map((dataset): Balance => {
@@ -80,7 +81,8 @@ export class Conservation {
       const inFlight = queued.get(dataset) ?? 0;
       const outcomes = sums.stored + sums.duplicate + sums.dead;
       // A broker that cannot count what it ever took leaves the store's own count of what it has seen.
-      const taken = accepted === null ? sums.accepted + inFlight : (accepted.get(dataset) ?? 0);
+      const known = accepted && (accepted.get(dataset) ?? 0) + (carried.get(dataset) ?? 0);
+      const taken = known ?? sums.accepted + inFlight;
       return {
         dataset,
         accepted: taken,

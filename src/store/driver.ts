@@ -46,6 +46,11 @@ export interface StoreDriver {
   adHoc?(query: SqlQuery, limits: AdHocLimits): Promise<AdHocRows>;
   /** Ledger and progress as of one moment: what conservation compares with the broker's backlog. */
   ledger(): Promise<Ledger>;
+  /**
+   * Puts another progress in the place of the stored one, and keeps with it what `Ledger.carried` answers from then on.
+   * Rows and sums stay. For an operator who joins the store to another log; undefined where the store cannot.
+   */
+  join?(progress: Progress, carried: Ledger['carried']): Promise<void>;
   describe(dataset: string): Promise<TableFacts>;
   /** Removes rows, ids and transactions past their retention. */
   sweep(now: number): Promise<void>;
@@ -164,6 +169,11 @@ export interface Ledger {
   readonly progress: Progress;
   /** By dataset. `accepted` here is what the store has seen: stored + duplicate + dead. */
   readonly counts: ReadonlyMap<string, Counts>;
+  /**
+   * By dataset: events in `counts` that the broker does not count, because they came from a log that another has taken the
+   * place of. Below 0: events that the broker counts and the store has never seen.
+   */
+  readonly carried: ReadonlyMap<string, number>;
 }
 
 export interface TableFacts {

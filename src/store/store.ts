@@ -1,6 +1,7 @@
 import type { Progress } from '../broker/driver.ts';
 import { AzudError, isAzudError, messageOf } from '../error/azud-error.ts';
 import { rowCode } from '../error/catalogue.ts';
+import type { Batch } from '../event/batch.ts';
 import type { Dataset } from '../event/dataset.ts';
 import type { Counts } from '../event/outcome.ts';
 import { backoffMs } from '../lib/backoff.ts';
@@ -24,6 +25,8 @@ import type {
   WriteUnit,
 } from './driver.ts';
 import { isolate } from './isolation.ts';
+import { receiptsKeptMs } from './sweep.ts';
+import { TRANSACTIONS } from './tables.ts';
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -31,6 +34,9 @@ export interface StoreOptions {
   readonly log: Log;
   readonly retry?: Partial<{ readonly [Name in keyof typeof RETRY]: number }>;
 }
+
+/** A receipt by its id is one lookup; a scan of all of them, where there is no index, is a repair's to wait for. */
+const RECEIPT_TIMEOUT_MS = 60_000;
 
 /** Five tries within about 3 s; what lasts longer is the caller's to wait for. */
 const RETRY = Object.freeze({ attemptsMax: 5, firstMs: 100, maxMs: 2_000 });
@@ -127,6 +133,34 @@ export class Store {
 
   ledger(): Promise<Ledger> {
     return this.#call('ledger', () => this.#driver.ledger());
+  }
+
+  /**
+   * Whether the store has written the batch, by its receipt; true of one so old that its receipt may be gone.
+   * @param dataset null: not declared any more, its receipts are kept
+   */
+  async wrote({ id, time }: Pick<Batch, 'id'> & { readonly time: number }, dataset: Dataset | null): Promise<boolean> {
+    if (dataset && this.#options.clock.now() - time > receiptsKeptMs(dataset)) return true;
+    const { name: table, columns } = TRANSACTIONS;
+    const query = {
+      table,
+      select: columns.filter(({ name }) => name === 'batch_id'),
+      where: [{ column: 'batch_id', operator: 'eq', value: id }],
+      order: [{ column: 'batch_id', descending: false }],
+      after: null,
+      limit: 1,
+    } as const;
+    const limits = { rowsMax: 1, timeoutMs: RECEIPT_TIMEOUT_MS, signal: new AbortController().signal };
+    for await (const rows of (await this.rows(query, limits)).chunks) if (rows.length > 0) return true;
+    return false;
+  }
+
+  /** See `StoreDriver.join`. @throws AzudError `invalid-usage` where the store cannot */
+  join(progress: Progress, carried: Ledger['carried']): Promise<void> {
+    return this.#call('join', async () => {
+      if (this.#driver.join) return this.#driver.join(progress, carried);
+      throw new AzudError('invalid-usage', `the ${this.capabilities.kind} store cannot be joined to another log`);
+    });
   }
 
   describe(dataset: string): Promise<TableFacts> {

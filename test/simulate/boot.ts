@@ -32,6 +32,8 @@ export interface BootOptions {
   readonly last: boolean;
   readonly flipped: boolean;
   readonly watch: Watch | undefined;
+  /** The log's folder is copied now. */
+  readonly onCopy: () => void;
 }
 
 /** From one start of the process to its end. */
@@ -53,6 +55,7 @@ export class Boot {
       troubles,
       onEnd: (kind) => this.#ends(kind),
       onClock: () => scheduler.jump((chance.world.happens(0.5) ? -1 : 1) * HOUR_MS),
+      onCopy: this.#options.onCopy,
       onRoom: () => {
         this.#roomSinceMs = scheduler.monotonic();
       },
@@ -92,7 +95,8 @@ export class Boot {
     const { clients, history, last } = this.#options;
     const machine = this.#machine;
     try {
-      await machine.open();
+      if (!(await this.#opens())) return await this.#takesIn();
+      machine.load();
     } catch (error) {
       return this.#refusesToStart(error);
     }
@@ -108,6 +112,25 @@ export class Boot {
     } catch (error) {
       if (!this.troubles.happened) history.wrong(`closing failed: ${error}`);
     }
+    this.#ends('closed');
+  }
+
+  /** False: the log is not the store's, and nobody has confirmed yet that the store is to go on with it. */
+  async #opens(): Promise<boolean> {
+    const { history, last, chance } = this.#options;
+    const adoption = await this.#machine.open();
+    if (adoption && !history.older) history.wrong(`the store does not fit the log: ${adoption.reason}`);
+    if (!adoption && history.refused)
+      history.wrong('a log that is not the one that the store has read is taken for it');
+    history.refused = adoption !== null && !last && chance.world.happens(0.5);
+    if (adoption && !history.refused) await this.#machine.adopt(adoption);
+    return !history.refused;
+  }
+
+  /** What comes in meanwhile lies in the log. */
+  async #takesIn(): Promise<void> {
+    await Promise.all(this.#options.clients.map((client) => this.#runLater(client)));
+    await this.#machine.close().catch(() => {});
     this.#ends('closed');
   }
 

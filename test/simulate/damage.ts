@@ -22,6 +22,17 @@ export function flipSealedBit(disk: SimulatedDisk, chance: Chance): boolean {
   return true;
 }
 
+/** The files of the log's folder, as they are now. */
+export function copyLog(disk: SimulatedDisk): ReadonlyMap<string, Buffer> {
+  return new Map(disk.names(LOG_FOLDER).map((name) => [name, Buffer.from(disk.bytes(`${LOG_FOLDER}/${name}`))]));
+}
+
+/** The folder as the copy has it, and nothing else. */
+export function putLogBack(disk: SimulatedDisk, copy: ReadonlyMap<string, Buffer>): void {
+  for (const name of disk.names(LOG_FOLDER)) disk.put(`${LOG_FOLDER}/${name}`, null);
+  for (const [name, bytes] of copy) disk.put(`${LOG_FOLDER}/${name}`, bytes);
+}
+
 function flipped(bytes: Buffer, chance: Chance): Buffer {
   const at = chance.below(bytes.length);
   if (bytes.length > 0) bytes[at] = (bytes[at] ?? 0) ^ (1 << chance.below(8));

@@ -36,6 +36,10 @@ export class History {
   readonly events = new Map<number, SentEvent>();
   readonly batches = new Map<string, SentBatch>();
   readonly faults: string[] = [];
+  /** The log was put back as it was earlier: the store may be of another. */
+  older = false;
+  /** The log was found to be another than the store's, and nobody has adopted it. */
+  refused = false;
   readonly #places = new Map<string, string>();
 
   /** Something happened that must not. */
@@ -85,9 +89,24 @@ export class History {
     this.lies(batchId, position);
   }
 
+  /** Ids of the batches that are acknowledged. */
+  get acknowledged(): ReadonlySet<string> {
+    return new Set([...this.batches.values()].flatMap(({ id, acked }) => (acked ? id : [])));
+  }
+
+  /** The log is again as it was when these were acknowledged: nothing is promised of the others any more. */
+  putBack(kept: ReadonlySet<string>): void {
+    this.older = true;
+    for (const batch of this.batches.values()) {
+      if (!batch.acked || kept.has(batch.id)) continue;
+      batch.acked = false;
+      for (const n of batch.events) (this.events.get(n) as SentEvent).acked -= 1;
+    }
+  }
+
   /** A place names one batch, for ever. */
   lies(batchId: string, position: Position | null): void {
-    const place = `${position?.stream} ${position?.offset}`;
+    const place = `${position?.stream} ${position?.term} ${position?.offset}`;
     const known = this.#places.get(place);
     if (known !== undefined && known !== batchId)
       this.wrong(`the position ${place} was given to ${known} and ${batchId}`);

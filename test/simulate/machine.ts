@@ -3,6 +3,7 @@ import { LogOwner } from '../../src/broker/log/owner.ts';
 import { type AzudError, isAzudError } from '../../src/error/azud-error.ts';
 import type { Message } from '../../src/event/batch.ts';
 import { Intake } from '../../src/intake/intake.ts';
+import { type Adoption, adopt, planAdoption } from '../../src/loader/adoption.ts';
 import { Keeper } from '../../src/loader/keeper.ts';
 import { Loader } from '../../src/loader/loader.ts';
 import { Commits } from '../../src/query/commits.ts';
@@ -92,10 +93,24 @@ export class Machine {
     return this.#owner.recovered.bytesCut;
   }
 
-  /** @throws AzudError for which the real process would not start */
-  async open(): Promise<void> {
+  /**
+   * Answers what an operator would have to confirm before it can load: null, as ever, where nothing.
+   * @throws AzudError for which the real process would not start
+   */
+  async open(): Promise<Adoption | null> {
     await this.broker.open();
     await this.store.open([...LOADED.values()], { allowDestructive: false, onStep: () => {} });
+    const rooms = { broker: this.broker, store: this.store, datasets: LOADED };
+    return planAdoption({ ...rooms, repair: this.#owner.repair });
+  }
+
+  async adopt(adoption: Adoption): Promise<void> {
+    await adopt(adoption, this.store);
+    await this.store.snapshot();
+  }
+
+  /** Loads from now on. */
+  load(): void {
     const { signal } = this.#stopping;
     this.#work = [this.#loader.run(signal), this.#keeper.run(signal)];
     for (const each of this.#work) each.catch((error: unknown) => this.fatal(error));

@@ -62,7 +62,11 @@ export class ModelStore implements StoreDriver {
       // A journal that lost more than the snapshot holds is set aside, as the ladder of a real store does.
       const kept = offsetOf(journal) >= offsetOf(snapshot) ? journal : snapshot;
       await this.#memory.open(datasets, options);
-      for (const record of kept) await this.#memory.write({ batches: decodeUnit(record) });
+      for (const record of kept) {
+        const { joined, batches } = decode(record);
+        if (joined) await this.#memory.join(joined.progress, new Map(joined.carried));
+        else await this.#memory.write({ batches });
+      }
       const whole = Buffer.concat(kept);
       this.#file = await this.#replace(this.#journal, whole);
       this.#bytes = whole.length;
@@ -95,8 +99,12 @@ export class ModelStore implements StoreDriver {
 
   async lastSnapshot(): Promise<Progress> {
     const records = await this.#guarded('reading the copy of', () => this.#read(this.#snapshot));
-    const last = records.at(-1);
-    return last ? [decodeUnit(last).at(-1)?.position].filter((position) => position != null) : [];
+    return progressOf(records.at(-1));
+  }
+
+  async join(progress: Progress, carried: Ledger['carried']): Promise<void> {
+    await this.#append(recordOf({ joined: { progress, carried: [...carried] } }));
+    await this.#memory.join(progress, carried);
   }
 
   progress = (): Promise<Progress> => this.#memory.progress();
@@ -171,16 +179,18 @@ function refuse(lines: Buffer, dead: ReadonlyMap<number, DeadReason>, kinds: rea
   if (bad >= 0) throw new AzudError('bad-row', '/kind cannot be kept', { path: '/kind' });
 }
 
-/** Bytes: length of the JSON u32, its crc32 u32, JSON. */
 function encodeUnit({ batches }: WriteUnit): Buffer {
-  const json = Buffer.from(
-    JSON.stringify(
-      batches.map(({ batch, position, dead }) => {
-        const { payload, ...message } = encodeBatch(batch);
-        return { ...message, payload: payload.toString('base64'), position, dead: [...dead] };
-      }),
-    ),
-  );
+  return recordOf({
+    batches: batches.map(({ batch, position, dead }) => {
+      const { payload, ...message } = encodeBatch(batch);
+      return { ...message, payload: payload.toString('base64'), position, dead: [...dead] };
+    }),
+  });
+}
+
+/** Bytes: length of the JSON u32, its crc32 u32, JSON. */
+function recordOf(content: EncodedRecord): Buffer {
+  const json = Buffer.from(JSON.stringify(content));
   const head = Buffer.alloc(8);
   head.writeUInt32LE(json.length, 0);
   head.writeUInt32LE(crc32(json), 4);
@@ -198,16 +208,29 @@ interface EncodedBatch {
   readonly dead: readonly (readonly [number, DeadReason])[];
 }
 
-function decodeUnit(record: Buffer): UnitBatch[] {
-  const batches = JSON.parse(record.toString('utf8', 8)) as readonly EncodedBatch[];
-  return batches.map(({ position, dead, payload, ...message }) => ({
+/** A unit, or a progress that was put in the place of the one before. */
+interface EncodedRecord {
+  readonly joined?: { readonly progress: Progress; readonly carried: readonly (readonly [string, number])[] };
+  readonly batches?: readonly EncodedBatch[];
+}
+
+function decode(record: Buffer): Pick<EncodedRecord, 'joined'> & { readonly batches: readonly UnitBatch[] } {
+  const { batches = [], ...rest } = JSON.parse(record.toString('utf8', 8)) as EncodedRecord;
+  const decoded = batches.map(({ position, dead, payload, ...message }) => ({
     batch: decodeBatch({ ...message, payload: Buffer.from(payload, 'base64') }),
     position,
     dead: new Map(dead),
   }));
+  return { ...rest, batches: decoded };
+}
+
+function progressOf(record: Buffer | undefined): Progress {
+  if (!record) return [];
+  const { joined, batches } = decode(record);
+  const position = batches.at(-1)?.position;
+  return joined?.progress ?? (position ? [position] : []);
 }
 
 function offsetOf(records: readonly Buffer[]): number {
-  const last = records.at(-1);
-  return last ? (decodeUnit(last).at(-1)?.position?.offset ?? 0) : 0;
+  return progressOf(records.at(-1))[0]?.offset ?? 0;
 }

@@ -13,9 +13,10 @@ export interface Trouble {
 
 /**
  * `kill` and `power` end the process; `EIO`, `ENOSPC` and `SHORT` are what a call answers; `full` is a disk without room;
- * `clock` sets the wall clock; `loss` damages the store's files before the boot, `flip` one bit of a sealed segment.
+ * `clock` sets the wall clock; `loss` damages the store's files before the boot, `flip` one bit of a sealed segment; `older`
+ * copies the log's folder and puts the copy back before the next boot.
  */
-export type TroubleKind = 'kill' | 'power' | 'EIO' | 'ENOSPC' | 'SHORT' | 'full' | 'clock' | 'loss' | 'flip';
+export type TroubleKind = 'kill' | 'power' | 'EIO' | 'ENOSPC' | 'SHORT' | 'full' | 'clock' | 'loss' | 'flip' | 'older';
 
 export interface Plan {
   readonly seed: number;
@@ -41,6 +42,9 @@ export function planOf(seed: number): Plan {
     if (boot > 0 && chance.happens(0.1)) troubles.push({ boot, at: 0, kind: 'loss', calls: 1 });
   }
   if (boots > 0 && chance.happens(0.06)) troubles.push({ boot: boots, at: 0, kind: 'flip', calls: 1 });
+  if (boots > 0 && chance.happens(0.25)) {
+    troubles.push({ boot: chance.below(boots), at: callNumber(chance), kind: 'older', calls: 1 });
+  }
   return { seed, requests: chance.between(2, 10), settings: settingsOf(chance), troubles };
 }
 

@@ -2,7 +2,7 @@ import { SimulatedDisk } from '../support/simulated-disk.ts';
 import { Boot, type Watch } from './boot.ts';
 import { Chance, type OwnedChance } from './chance.ts';
 import { type Client, makeClients } from './clients.ts';
-import { damageStore, flipSealedBit } from './damage.ts';
+import { copyLog, damageStore, flipSealedBit, putLogBack } from './damage.ts';
 import { History } from './history.ts';
 import type { Plan, Trouble } from './plan.ts';
 import { Scheduler } from './scheduler.ts';
@@ -47,6 +47,8 @@ class Run {
   readonly #sums = { boots: 0, calls: 0, cuts: 0, kills: 0, failures: 0, incidents: 0 };
   #disk = new SimulatedDisk();
   #flipped = false;
+  /** Of the log's folder, with the batches that were acknowledged by then. */
+  #copy: { readonly log: ReadonlyMap<string, Buffer>; readonly kept: ReadonlySet<string> } | null = null;
   readonly #watch: Watch | undefined;
   readonly #met: string[] = [];
 
@@ -79,6 +81,7 @@ class Run {
   async #boot(number: number, last: boolean): Promise<void> {
     const own = this.#plan.troubles.filter(({ boot }) => boot === number);
     this.#sums.boots += 1;
+    this.#putBack();
     this.#damage(own);
     const boot = new Boot({
       disk: this.#disk,
@@ -92,6 +95,9 @@ class Run {
       last,
       flipped: this.#flipped,
       watch: this.#watch,
+      onCopy: () => {
+        this.#copy = { log: copyLog(this.#disk), kept: this.#history.acknowledged };
+      },
     });
     await boot.run();
     this.#met.push(...boot.troubles.met);
@@ -106,8 +112,22 @@ class Run {
 
   #damage(troubles: readonly Trouble[]): void {
     for (const { kind } of troubles) {
-      if (kind === 'loss') damageStore(this.#disk, this.#chance.disk);
+      if (kind === 'loss') {
+        damageStore(this.#disk, this.#chance.disk);
+        this.#history.refused = false;
+      }
       if (kind === 'flip') this.#flipped = flipSealedBit(this.#disk, this.#chance.disk);
     }
+  }
+
+  /** The log's folder, if it was copied. */
+  #putBack(): void {
+    if (!this.#copy) return;
+    const { log, kept } = this.#copy;
+    this.#copy = null;
+    // Whoever puts it back syncs it.
+    this.#disk = this.#disk.copy();
+    putLogBack(this.#disk, log);
+    this.#history.putBack(kept);
   }
 }

@@ -7,6 +7,8 @@ export interface TroubleOptions {
   readonly troubles: readonly Trouble[];
   readonly onEnd: (kind: 'kill' | 'power') => void;
   readonly onClock: () => void;
+  /** The log's folder is copied. */
+  readonly onCopy: () => void;
   /** A full disk has room again. */
   readonly onRoom: () => void;
 }
@@ -54,7 +56,7 @@ export class Troubles {
 
   #meetOne(trouble: Trouble, call: DiskCall): Error | null {
     const { kind, at } = trouble;
-    const { onEnd, onClock } = this.#options;
+    const { onEnd, onClock, onCopy } = this.#options;
     if (kind === 'loss' || kind === 'flip') return null;
     if (kind === 'kill' || kind === 'power') {
       if (this.#calls === at) {
@@ -63,8 +65,8 @@ export class Troubles {
       }
       return null;
     }
-    if (kind === 'clock') {
-      if (this.#calls === at) onClock();
+    if (kind === 'clock' || kind === 'older') {
+      if (this.#calls === at) (kind === 'clock' ? onClock : onCopy)();
       return null;
     }
     return kind === 'full' ? this.#meetFull(trouble, call) : this.#meetFailure(trouble, call);

@@ -46,25 +46,34 @@ export function notOpen(): AzudError {
   return new AzudError('not-connected', 'the log is not open');
 }
 
+const MIXED = {
+  hint: 'Restore log and database from one backup, or let the database go on with this log: azud log adopt.',
+};
+
 export function otherEpoch(stream: string, epoch: string): AzudError {
-  return new AzudError('log-behind', `the store has read the log ${stream}, but this is the log ${epoch}`);
+  return new AzudError('log-behind', `the store has read the log ${stream}, but this is the log ${epoch}`, MIXED);
 }
 
 /** @param shared last offset that both hold; null where the log does not know */
 export function otherCourse(offset: number, shared: number | null): AzudError {
   const way =
     shared === null ? 'of a part that this log does not hold' : `but this log went another way after ${shared}`;
-  return new AzudError('log-behind', `the store has come to ${offset}, ${way}: it was put back from an older copy`);
+  return new AzudError(
+    'log-behind',
+    `the store has come to ${offset}, ${way}: it was put back from an older copy`,
+    MIXED,
+  );
 }
 
 export function aheadOfLog(offset: number, end: number): AzudError {
-  return new AzudError('log-behind', `the store has come to ${offset}, but the log ends at ${end}`);
+  return new AzudError('log-behind', `the store has come to ${offset}, but the log ends at ${end}`, MIXED);
 }
 
 export function removedBefore(offset: number, first: number): AzudError {
   return new AzudError(
     'log-behind',
     `the store has come to ${offset}, but the log begins at ${first}: what lay between was removed`,
+    MIXED,
   );
 }
 

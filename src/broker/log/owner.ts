@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Io } from '../../lib/io.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { Backlog, BrokerDriver, Located, Progress, PublishResult, Subscription } from '../driver.ts';
+import type { Backlog, BrokerDriver, BrokerRepair, Located, Progress, PublishResult, Subscription } from '../driver.ts';
 import { LOG_CAPABILITIES } from './capabilities.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { DurableEnd } from './durable-end.ts';
@@ -15,6 +15,7 @@ import { type Place, SegmentFolder } from './folder.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import { LogReader, offsetOfProgress } from './reader.ts';
 import { type Recovered, recover } from './recovery.ts';
+import { forkOf } from './repair.ts';
 import { applyRetention } from './retention.ts';
 import type { Totals } from './segment.ts';
 import { LogServer } from './socket-server.ts';
@@ -74,6 +75,10 @@ export class LogOwner implements BrokerDriver {
     const limits = { reserveBytes, diskUsedRatioMax, fullDiskProbeMs, lockPatienceMs: 2_000, shared: true };
     this.#limits = { ...limits, ...options.limits };
   }
+
+  readonly repair: BrokerRepair = {
+    fork: (progress, holds) => naming(READING, () => forkOf(this.#use().folder, progress, holds)),
+  };
 
   /** What the last opening found: bytes of unfinished writes that it cut from the end. */
   get recovered(): { readonly bytesCut: number } {

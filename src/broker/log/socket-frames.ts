@@ -122,15 +122,16 @@ export function decodeMessages(body: Buffer): Message[] {
 interface EncodedError {
   readonly code: ErrorCode;
   readonly message: string;
+  readonly hint: string;
   readonly retryAfterSeconds?: number | undefined;
 }
 
-export function encodeError({ code, message, retryAfterSeconds }: AzudError): EncodedError {
-  return { code, message, retryAfterSeconds };
+export function encodeError({ code, message, hint, retryAfterSeconds }: AzudError): EncodedError {
+  return { code, message, hint, retryAfterSeconds };
 }
 
-export function decodeError({ code, message, retryAfterSeconds }: EncodedError): AzudError {
-  return new AzudError(code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+export function decodeError({ code, message, hint, retryAfterSeconds }: EncodedError): AzudError {
+  return new AzudError(code, message, { hint, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
 }
 
 export function encodeResults(results: readonly PublishResult[]): Buffer {

@@ -25,6 +25,7 @@ export function writingCases(harness: StoreHarness): void {
   upsertCases(harness);
   dedupeCases(harness);
   progressCases(harness);
+  joinCases(harness);
   isolationCases(harness);
 }
 
@@ -282,6 +283,42 @@ function progressCases(harness: StoreHarness): void {
         [0, 0, 1],
       );
       assert.equal((await read(driver, FLIGHTS)).length, 1);
+    },
+  );
+}
+
+function joinCases(harness: StoreHarness): void {
+  storeTest(
+    harness,
+    { name: 'a store that is joined to another log keeps its rows and sums', datasets },
+    async (subject) => {
+      const entry = (stream: string, offset: number) => ({
+        ...at(batchOf(FLIGHTS, [{ delay: offset }])),
+        position: { stream, offset, term: 'one' },
+      });
+      await subject.driver.write({ batches: [entry('a', 8), entry('b', 9)] });
+      const { join, ledger } = subject.driver;
+      if (!join) return;
+      assert.equal((await ledger.call(subject.driver)).carried.size, 0);
+      const progress = [{ stream: 'a', offset: 3, term: 'zero' }];
+      const carried = new Map([
+        [FLIGHTS.name, 2],
+        ['gone', -4],
+      ]);
+      await join.call(subject.driver, progress, carried);
+      assert.deepEqual(await subject.driver.progress(), progress);
+      await subject.reopen();
+      const stored = { accepted: 2, stored: 2, duplicate: 0, dead: 0 };
+      assert.deepEqual(await subject.driver.ledger(), { progress, carried, counts: new Map([[FLIGHTS.name, stored]]) });
+      assert.deepEqual(await subject.driver.write({ batches: [entry('a', 3), entry('a', 4)] }), [
+        null,
+        { accepted: 1, stored: 1, duplicate: 0, dead: 0 },
+      ]);
+      assert.deepEqual((await subject.driver.ledger()).carried, carried);
+      await subject.driver.join?.([], new Map());
+      assert.deepEqual(await subject.driver.progress(), []);
+      assert.equal((await subject.driver.ledger()).carried.size, 0);
+      assert.equal((await read(subject.driver, FLIGHTS)).length, 3);
     },
   );
 }

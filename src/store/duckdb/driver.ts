@@ -188,7 +188,14 @@ export class DuckdbStoreDriver implements StoreDriver {
 
   async ledger(): Promise<Ledger> {
     const head = await this.#headNow();
-    return { progress: progressOf(head), counts: head.counts };
+    return { progress: progressOf(head), counts: head.counts, carried: head.carried };
+  }
+
+  join(progress: Progress, carried: Ledger['carried']): Promise<void> {
+    return this.#inTurn('the store cannot be joined to the log', async ({ writer }) => {
+      this.#head = null;
+      await writer.run(SQL.JOIN_HEAD, [JSON.stringify(progress), JSON.stringify(Object.fromEntries(carried))]);
+    });
   }
 
   async describe(dataset: string): Promise<TableFacts> {

@@ -118,7 +118,8 @@ function structure(columns: readonly SqlColumn[]): string {
 /** Azud's own bookkeeping, beside the tables of tables.ts. */
 export const HEAD_DDL: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS "_head" (format INTEGER, progress VARCHAR, counts VARCHAR, last_received_ms BIGINT)`,
-  `INSERT INTO "_head" SELECT 1, '[]', '{}', 0 WHERE NOT EXISTS (SELECT 1 FROM "_head")`,
+  `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS carried VARCHAR DEFAULT '{}'`,
+  `INSERT INTO "_head" SELECT 1, '[]', '{}', 0, '{}' WHERE NOT EXISTS (SELECT 1 FROM "_head")`,
   `CREATE TABLE IF NOT EXISTS "_shapes" (dataset VARCHAR, shape VARCHAR)`,
   `CREATE TABLE IF NOT EXISTS "_batches" (id UUID, received_ms BIGINT)`,
 ];
@@ -167,7 +168,9 @@ export const INSERT_BATCHES = `INSERT INTO "_batches" SELECT CAST(id AS UUID), C
   FROM (SELECT ${split(1, 'id')}, ${split(2, 'ms')})`;
 
 export const UPDATE_HEAD = 'UPDATE "_head" SET progress = $1, counts = $2, last_received_ms = CAST($3 AS BIGINT)';
-export const READ_HEAD = 'SELECT progress, counts, last_received_ms FROM "_head"';
+/** Progress, counts, last_received_ms, carried; the last is not there yet where an older Azud wrote the file. */
+export const READ_HEAD = 'SELECT * EXCLUDE (format) FROM "_head"';
+export const JOIN_HEAD = 'UPDATE "_head" SET progress = $1, carried = $2';
 
 const BEFORE = 'make_timestamptz(CAST($1 AS BIGINT) * 1000)';
 

@@ -13,16 +13,18 @@ export interface Head {
   readonly positions: ReadonlyMap<string, Position>;
   readonly counts: ReadonlyMap<string, Counts>;
   readonly lastReceivedAt: number;
+  readonly carried: ReadonlyMap<string, number>;
 }
 
 export async function readHead(session: Session): Promise<Head> {
   const [row] = await session.run(SQL.READ_HEAD);
-  const [progress, counts, last] = row ?? [];
+  const [progress, counts, last, carried] = row ?? [];
   const positions = JSON.parse(String(progress)) as Progress;
   return {
     positions: byStream(positions),
     counts: new Map(Object.entries(JSON.parse(String(counts)) as Record<string, Counts>)),
     lastReceivedAt: Number(last),
+    carried: new Map(Object.entries(JSON.parse(String(carried ?? '{}')) as Record<string, number>)),
   };
 }
 
@@ -159,6 +161,7 @@ function advance(head: Head, { counts, progress, batches }: Settled): Head {
   const total = new Map(head.counts);
   for (const [dataset, more] of counts) total.set(dataset, addCounts(total.get(dataset) ?? NO_COUNTS, more));
   return {
+    ...head,
     counts: total,
     positions: new Map([...head.positions, ...byStream(progress)]),
     lastReceivedAt: batches.reduce((last, { batch }) => Math.max(last, batch.receivedAt), head.lastReceivedAt),

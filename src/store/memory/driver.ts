@@ -38,6 +38,7 @@ export class MemoryData {
   readonly counts = new Map<string, Counts>();
   readonly positions = new Map<string, Position>();
   readonly batchIds = new Set<string>();
+  carried: Ledger['carried'] = new Map();
   lastReceivedAt = 0;
 }
 
@@ -94,7 +95,14 @@ export class MemoryStoreDriver implements StoreDriver {
   }
 
   async ledger(): Promise<Ledger> {
-    return { progress: await this.progress(), counts: new Map(this.#data.counts) };
+    const { counts, carried } = this.#data;
+    return { progress: await this.progress(), counts: new Map(counts), carried };
+  }
+
+  async join(progress: Progress, carried: Ledger['carried']): Promise<void> {
+    this.#data.positions.clear();
+    for (const position of progress) this.#data.positions.set(position.stream, position);
+    this.#data.carried = new Map(carried);
   }
 
   async describe(dataset: string): Promise<TableFacts> {

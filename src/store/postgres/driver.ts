@@ -37,7 +37,7 @@ import { Queries } from './queries.ts';
 import { grantReading, openSchema } from './schema.ts';
 import * as SQL from './statements.ts';
 import { fitTables, LOCK_TABLES, refuseNames } from './tables.ts';
-import { UnitWriter } from './unit-writer.ts';
+import { columnsOf, UnitWriter } from './unit-writer.ts';
 
 export interface PostgresContext {
   readonly metrics?: Metrics | undefined;
@@ -152,9 +152,25 @@ export class PostgresStoreDriver implements StoreDriver {
         progress: rows.flatMap(({ stream, position, term }) =>
           stream === null ? [] : [positionOf({ stream, position, term })],
         ),
-        counts: new Map(rows.flatMap((row) => (row.dataset === null ? [] : [[row.dataset, countsOf(row)] as const]))),
+        counts: new Map(rows.flatMap((row) => (row.accepted === null ? [] : [[row.dataset ?? '', countsOf(row)]]))),
+        carried: new Map(
+          rows.flatMap((row) => (row.carried === null ? [] : [[row.dataset ?? '', Number(row.carried)]])),
+        ),
       };
     });
+  }
+
+  async join(progress: Progress, carried: Ledger['carried']): Promise<void> {
+    const { write } = this.#now();
+    try {
+      await write.transaction(async (client) => {
+        for (const sql of SQL.JOIN) await client.query(sql);
+        await client.query(SQL.JOIN_STREAMS, columnsOf(progress));
+        await client.query(SQL.CARRY, [[...carried.keys()], [...carried.values()]]);
+      });
+    } catch (error) {
+      throw classify(error, 'the store cannot be joined to the log');
+    }
   }
 
   async describe(dataset: string): Promise<TableFacts> {
@@ -297,8 +313,10 @@ function positionOf({ stream, position, term }: PositionRow): Position {
   return { stream, offset: Number(position), ...(term !== null && { term }) };
 }
 
-interface LedgerRow extends Readonly<Record<keyof Counts, string>>, Omit<PositionRow, 'stream'> {
+/** Of a stream, of a dataset's sums, or of what a dataset carries. */
+interface LedgerRow extends Readonly<Record<keyof Counts, string | null>>, Omit<PositionRow, 'stream'> {
   readonly stream: string | null;
+  readonly carried: string | null;
   readonly dataset: string | null;
 }
 

@@ -17,6 +17,7 @@ export const OWN_TABLES: readonly string[] = [
     END IF;
   END $$`,
   `CREATE TABLE IF NOT EXISTS "_kept" (name text PRIMARY KEY, value bytea NOT NULL)`,
+  `CREATE TABLE IF NOT EXISTS "_carried" (dataset text PRIMARY KEY, events bigint NOT NULL)`,
   // One row a dataset and slot: loaders side by side add to different rows.
   `CREATE TABLE IF NOT EXISTS "_ledger" (dataset text, slot integer, accepted bigint, stored bigint, duplicate bigint,
     dead bigint, last_received_ms bigint, PRIMARY KEY (dataset, slot))`,
@@ -54,6 +55,12 @@ export const LOCK_STREAMS = `SELECT stream, position FROM "_progress" WHERE stre
   ORDER BY stream FOR UPDATE`;
 export const MOVE_STREAMS = `UPDATE "_progress" p SET position = s.position, term = s.term
   FROM unnest($1::text[], $2::bigint[], $3::text[]) AS s(stream, position, term) WHERE p.stream = s.stream`;
+
+/** An operator's: nobody loads meanwhile. */
+export const JOIN: readonly string[] = ['DELETE FROM "_progress"', 'DELETE FROM "_carried"'];
+export const JOIN_STREAMS = `INSERT INTO "_progress" (stream, position, term)
+  SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])`;
+export const CARRY = 'INSERT INTO "_carried" SELECT * FROM unnest($1::text[], $2::bigint[])';
 
 /** Answers the ids that were not there. Waits for another loader that is writing one of them. */
 export const CLAIM_BATCHES = `INSERT INTO "_batches" SELECT id, ms FROM unnest(${lines(1, 'uuid')}, ${lines(2, 'bigint')})
@@ -98,9 +105,10 @@ export const ADD_TO_LEDGER = `INSERT INTO "_ledger" AS l
 
 /** Progress and sums as of one moment: one statement sees one state. Progress has no dataset, sums no stream. */
 export const LEDGER = `SELECT stream, position, term, NULL AS dataset, NULL AS accepted, NULL AS stored, NULL AS duplicate,
-    NULL AS dead FROM (${PROGRESS}) p
-  UNION ALL SELECT NULL, NULL, NULL, dataset, sum(accepted), sum(stored), sum(duplicate), sum(dead)
-    FROM "_ledger" GROUP BY dataset`;
+    NULL AS dead, NULL::bigint AS carried FROM (${PROGRESS}) p
+  UNION ALL SELECT NULL, NULL, NULL, dataset, sum(accepted), sum(stored), sum(duplicate), sum(dead), NULL
+    FROM "_ledger" GROUP BY dataset
+  UNION ALL SELECT NULL, NULL, NULL, dataset, NULL, NULL, NULL, NULL, events FROM "_carried"`;
 export const LAST_RECEIVED = 'SELECT coalesce(max(last_received_ms), 0) AS ms FROM "_ledger"';
 
 export const BEFORE = 'to_timestamp($1::bigint / 1000.0)';

@@ -1,5 +1,5 @@
 import type { ClientBase, QueryResult } from 'pg';
-import type { Position } from '../../broker/driver.ts';
+import type { Progress } from '../../broker/driver.ts';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
@@ -43,8 +43,7 @@ export class UnitWriter {
     await addToLedger(client, settled);
     const { progress } = settled;
     if (progress.length > 0) {
-      const column = (name: keyof Position) => progress.map((position) => position[name] ?? null);
-      await client.query(SQL.MOVE_STREAMS, [column('stream'), column('offset'), column('term')]);
+      await client.query(SQL.MOVE_STREAMS, columnsOf(progress));
     }
     return settled.results;
   }
@@ -95,6 +94,15 @@ export class UnitWriter {
     await copyInto(client, target.copy, target.rows.of(batches));
     for (const sql of target.after) await client.query(sql);
   }
+}
+
+/** Streams, offsets and terms, each as one parameter. */
+export function columnsOf(progress: Progress): unknown[][] {
+  return [
+    progress.map(({ stream }) => stream),
+    progress.map(({ offset }) => offset),
+    progress.map(({ term }) => term ?? null),
+  ];
 }
 
 const stageTable = (name: string, { name: table, mode }: Dataset): string =>

@@ -1,0 +1,74 @@
+import type { BrokerDriver } from '../broker/driver.ts';
+import { createBrokerDriver } from '../broker/registry.ts';
+import type { Config } from '../config/config.ts';
+import { AzudError, messageOf } from '../error/azud-error.ts';
+import { systemClock } from '../lib/clock.ts';
+import { nodeIo } from '../lib/node-io.ts';
+import { type Adoption, adopt, planAdoption } from '../loader/adoption.ts';
+import { createStoreDriver } from '../store/registry.ts';
+import { Store } from '../store/store.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+
+export type { Adoption };
+
+export interface RepairOptions {
+  readonly config: Config;
+  /** False: it is only looked at. */
+  readonly confirmed: boolean;
+  /** A line for people. */
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Lets the store go on with the log that is there; answers what that takes, null where they fit.
+ * @throws AzudError `locked` while something runs; `invalid-usage` where broker or store cannot; as their `open`
+ */
+export function adoptLog({ config, confirmed, say }: RepairOptions): Promise<Adoption | null> {
+  return withLog(config, (broker, repair) =>
+    withStore({ config, say }, async (store) => {
+      const plan = await planAdoption({ repair, broker, store, datasets: config.datasets });
+      if (!plan || !confirmed) return plan;
+      await adopt(plan, store);
+      // A recovery must not go back behind it.
+      await store.snapshot().catch((error: unknown) => say(`no copy of the database was made: ${messageOf(error)}`));
+      return plan;
+    }),
+  );
+}
+
+const context = () => ({ clock: systemClock, log: silentLog, metrics: new Metrics(), onFatal: () => {} });
+
+/** The log, for this process alone. */
+async function withLog<T>(
+  config: Config,
+  work: (broker: BrokerDriver, repair: NonNullable<BrokerDriver['repair']>) => Promise<T>,
+): Promise<T> {
+  const { dataDir, system } = config;
+  const own = { ...context(), io: nodeIo, dataDir, system: system.name, role: 'owner' } as const;
+  const broker = await createBrokerDriver(config.broker, own);
+  if (!broker.repair) {
+    throw new AzudError('invalid-usage', `the broker ${config.broker.kind} keeps no log in ${dataDir}`, {
+      hint: 'Only the embedded broker, log, has one to repair.',
+    });
+  }
+  await broker.open();
+  try {
+    return await work(broker, broker.repair);
+  } finally {
+    await broker.close();
+  }
+}
+
+async function withStore<T>(
+  { config, say }: Pick<RepairOptions, 'config' | 'say'>,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
+  const store = new Store(await createStoreDriver(config.store, { ...context(), dataDir: config.dataDir }), context());
+  await store.open([...config.datasets.values()], { allowDestructive: false, onStep: say });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}

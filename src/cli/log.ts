@@ -1,0 +1,42 @@
+import type { Adoption } from '../app/log-repair.ts';
+import { CONFIG_OPTIONS, type Command, JSON_OPTION, type World } from './command.ts';
+import { configOf } from './configuration.ts';
+
+const options = {
+  ...CONFIG_OPTIONS,
+  confirm: { type: 'boolean', description: 'Do it; without it is only shown.' },
+  json: JSON_OPTION,
+} as const;
+
+const adopt: Command = {
+  name: 'log adopt',
+  summary:
+    'Let the database go on with a log that is not the one it has read, as after a restore of the one without the other. Azud must be stopped.',
+  arguments: [],
+  options,
+  settings: true,
+  examples: ['azud log adopt', 'azud log adopt --confirm'],
+  async run(invocation, world) {
+    const config = await configOf(invocation, world);
+    const { adoptLog } = await import('../app/log-repair.ts');
+    const confirmed = invocation.flags.has('confirm');
+    const adoption = await adoptLog({ config, confirmed, say: (line) => world.out.say(line) });
+    if (invocation.flags.has('json')) world.out.json({ adopted: adoption !== null && confirmed, adoption });
+    else if (adoption) tell(adoption, confirmed, world);
+    else world.out.say('the database fits the log: there is nothing to adopt');
+    return 0;
+  },
+};
+
+export const log: readonly Command[] = [adopt];
+
+function tell({ reason, shared, datasets }: Adoption, confirmed: boolean, { out }: World): void {
+  const after = shared[0]?.offset ?? 0;
+  out.say(reason);
+  out.table(
+    datasets.map((sums) => ({ ...sums })),
+    ['dataset', 'to_load', 'only_in_store'],
+  );
+  if (confirmed) out.say(`the database goes on after ${after}: what the log has behind it is loaded at the next start`);
+  else out.say(`with --confirm the database goes on after ${after}; nothing was changed`);
+}

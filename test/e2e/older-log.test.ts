@@ -1,0 +1,3 @@
+import { olderLogCase } from './suites/older-log.ts';
+
+olderLogCase('log and duckdb', { kind: 'duckdb' });
