@@ -25,6 +25,15 @@ export function findCommand(
   throw usage(`there is no command "${first}"${didYouMean(first, words)}`);
 }
 
+/** The commands below a first word, when nothing but help is asked of it: `azud dead-letters --help`. */
+export function groupAskedFor(
+  [first = '', second]: readonly string[],
+  commands: readonly Command[],
+): readonly Command[] {
+  if (second !== '--help' && second !== '-h') return [];
+  return commands.filter(({ name }) => name.startsWith(`${first} `));
+}
+
 /** @throws AzudError `invalid-usage` for an unknown option, a missing or extra argument, a value that is none of its choices */
 export function parseInvocation(command: Command, argv: readonly string[]): Invocation {
   const settings = settingFlags(command, argv);
@@ -136,6 +145,13 @@ function pick<T>(
       return selected === undefined ? [] : [[name, selected]];
     }),
   );
+}
+
+/** An option that takes a whole number, as its text. @throws AzudError `invalid-usage` */
+export function wholeOf({ values }: Invocation, option: string): string | undefined {
+  const text = values[option];
+  if (text !== undefined && !/^\d{1,9}$/.test(text)) throw usage(`--${option} takes a whole number; got "${text}"`);
+  return text;
 }
 
 export function usage(message: string): AzudError {

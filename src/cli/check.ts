@@ -7,6 +7,9 @@ interface Finding {
   readonly ok: boolean;
   readonly what: string;
   readonly detail: string;
+  /** Of a mistake in a file: its line, from 1, and the JSON Pointer of the setting. */
+  readonly line?: number;
+  readonly path?: string;
 }
 
 export const check: Command = {
@@ -55,8 +58,11 @@ async function examine({ tell, load, connect }: Examination): Promise<number> {
     config = await load();
   } catch (error) {
     if (!isAzudError(error)) throw error;
-    const details = error.errors.length > 0 ? error.errors.map(({ message }) => message) : [error.message];
-    for (const detail of details) tell({ ok: false, what: 'configuration', detail });
+    const wrong = { ok: false, what: 'configuration' } as const;
+    if (error.errors.length === 0) tell({ ...wrong, detail: error.message });
+    for (const { row, path, message } of error.errors) {
+      tell({ ...wrong, detail: message, path, ...(row !== undefined && { line: row }) });
+    }
     return error.entry.exit;
   }
   for (const finding of plan(config)) tell(finding);

@@ -51,6 +51,14 @@ describe('the command line', () => {
     }
   });
 
+  test('helps with the commands of one first word', async () => {
+    const { exit, stdout, stderr } = await azud(['dead-letters', '--help']);
+    assert.equal(exit, 0, stderr);
+    for (const name of ['list', 'show', 'replay', 'discard']) assert.ok(stdout.includes(`azud dead-letters ${name} `));
+    assert.equal((await azud(['help', 'dataset'])).exit, 0);
+    assert.equal((await azud(['dead-letters'])).exit, 2);
+  });
+
   test('without a command is wrong usage', async () => {
     assert.equal((await azud([])).exit, 2);
   });
@@ -71,6 +79,8 @@ describe('the command line', () => {
     'one argument too many': [['status', 'a', 'b'], /azud status does not take "b"/],
     'an option without its value': [['rows', 'a', '--limit'], /azud rows: .*--limit/],
     'a pair without =': [['query', 'a', '--param', 'x'], /--param takes name=value; got "x"/],
+    'a number': [['rows', 'a', '--limit', 'ten'], /--limit takes a whole number; got "ten"/],
+    'a parameter given twice': [['sql', 'SELECT $x', '-p', 'x=1', '-p', 'x=2'], /--param x is given more than once/],
     'an address': [['rows', 'a', '--url', 'localhost'], /--url takes an address like/],
   };
   for (const [name, [argv, words]] of Object.entries(TYPOS)) {
@@ -149,7 +159,14 @@ describe('azud init and check', () => {
     assert.equal(stdout.trim().split('\n').length, 2);
     assert.match(stdout, /^fail {2}configuration +bad\.yaml:1:11 server\.prt: unknown key; did you mean "port"\?$/m);
     const json = await azud(['check', '-c', 'bad.yaml', '--json']);
-    assert.equal((JSON.parse(json.stdout) as { findings: unknown[] }).findings.length, 2);
+    const { findings } = JSON.parse(json.stdout) as { findings: { line?: number; path?: string }[] };
+    assert.deepEqual(
+      findings.map(({ line, path }) => [line, path]),
+      [
+        [1, '/server/prt'],
+        [2, '/store/kind'],
+      ],
+    );
   });
 
   test('check takes settings as flags, and prints the JSON Schema', async () => {

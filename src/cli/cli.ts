@@ -1,8 +1,8 @@
 import { isAzudError, messageOf } from '../error/azud-error.ts';
-import { findCommand, parseInvocation } from './arguments.ts';
+import { findCommand, groupAskedFor, parseInvocation } from './arguments.ts';
 import type { World } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { commandHelp, overview } from './help.ts';
+import { commandHelp, groupHelp, overview } from './help.ts';
 
 const HELP = new Set(['--help', '-h', 'help']);
 const VERSION = new Set(['--version', '-V']);
@@ -26,6 +26,11 @@ function dispatch(argv: readonly string[], world: World): Promise<number> {
   if (words.length === 0 || (HELP.has(first) && words === argv)) {
     world.out.data(overview(COMMANDS));
     return Promise.resolve(argv.length === 0 ? 2 : 0);
+  }
+  const group = groupAskedFor(words, COMMANDS);
+  if (group.length > 0) {
+    world.out.data(groupHelp(group));
+    return Promise.resolve(0);
   }
   const { command, rest } = findCommand(words, COMMANDS);
   if (rest.some((word) => word === '--help' || word === '-h')) {

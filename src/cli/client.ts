@@ -8,11 +8,14 @@ import type { Invocation, World } from './command.ts';
 
 export interface ClientRequest {
   readonly method?: 'GET' | 'POST';
-  readonly query?: Readonly<Record<string, string | undefined>>;
+  /** In this order; a name may stand several times. */
+  readonly query?: readonly QueryPair[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly signal?: AbortSignal;
 }
+
+export type QueryPair = readonly [name: string, value: string | undefined];
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
@@ -29,9 +32,9 @@ export class Client {
   }
 
   /** @throws AzudError `not-connected`; else the problem that the server answered, of the same code */
-  async request(path: string, { method = 'GET', query = {}, headers = {}, body, signal }: ClientRequest = {}) {
+  async request(path: string, { method = 'GET', query = [], headers = {}, body, signal }: ClientRequest = {}) {
     const url = new URL(this.url + path);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.append(name, value);
+    for (const [name, value] of query) if (value !== undefined) url.searchParams.append(name, value);
     let response: Response;
     try {
       response = await fetch(url, {

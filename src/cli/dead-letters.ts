@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf } from '../error/azud-error.ts';
-import { usage } from './arguments.ts';
+import { usage, wholeOf } from './arguments.ts';
 import { clientOf } from './client.ts';
 import {
   CLIENT_OPTIONS,
@@ -36,10 +36,11 @@ const list: Command = {
   },
   examples: ['azud dead-letters list --dataset flights --code schema_violation'],
   async run(invocation, world) {
-    const { limit, cursor } = invocation.values;
+    const { cursor } = invocation.values;
+    const limit = wholeOf(invocation, 'limit');
     const page = await clientOf(invocation, world).json<{ data: readonly Letter[]; next: string | null }>(
       '/v1/dead-letters',
-      { query: { ...filterOf(invocation), limit, cursor }, signal: world.signal },
+      { query: Object.entries({ ...filterOf(invocation), limit, cursor }), signal: world.signal },
     );
     if (invocation.flags.has('json')) world.out.json(page);
     else if (page.data.length === 0) world.out.say('no dead letters');

@@ -15,6 +15,15 @@ export function overview(commands: readonly Command[]): string {
   ].join('\n');
 }
 
+/** The commands of one first word. */
+export function groupHelp(commands: readonly Command[]): string {
+  return [
+    ...commands.map((command) => `${usageLine(command)}\n    ${command.summary}`),
+    '',
+    `azud ${commands[0]?.name} --help says more.`,
+  ].join('\n');
+}
+
 export function usageLine(command: Command): string {
   const words = command.arguments.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`));
   return ['azud', command.name, ...words, '[options]'].join(' ');

@@ -32,13 +32,11 @@ export const query: Command = {
   },
 };
 
-/** `name=value` words as a record. @throws AzudError `invalid-usage` */
-export function pairsOf(words: readonly string[], option: string): Record<string, string> {
-  return Object.fromEntries(
-    words.map((word) => {
-      const at = word.indexOf('=');
-      if (at < 1) throw usage(`${option} takes name=value; got "${word}"`);
-      return [word.slice(0, at), word.slice(at + 1)];
-    }),
-  );
+/** `name=value` words, in their order. @throws AzudError `invalid-usage` */
+export function pairsOf(words: readonly string[], option: string): readonly (readonly [string, string])[] {
+  return words.map((word) => {
+    const at = word.indexOf('=');
+    if (at < 1) throw usage(`${option} takes name=value; got "${word}"`);
+    return [word.slice(0, at), word.slice(at + 1)];
+  });
 }

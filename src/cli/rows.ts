@@ -1,3 +1,4 @@
+import { wholeOf } from './arguments.ts';
 import { clientOf } from './client.ts';
 import { CLIENT_OPTIONS, type Command, JSON_OPTION } from './command.ts';
 import { pairsOf } from './query.ts';
@@ -23,10 +24,11 @@ export const rows: Command = {
   },
   examples: ['azud rows flights --where origin=eq.LAS --where delay=gt.60 --order -delay --limit 5'],
   async run(invocation, world) {
-    const { limit = '20', order, select, cursor } = invocation.values;
+    const { order, select, cursor } = invocation.values;
+    const limit = wholeOf(invocation, 'limit') ?? '20';
     const dataset = encodeURIComponent(invocation.arguments.dataset ?? '');
     const page = await clientOf(invocation, world).json<Page>(`/v1/datasets/${dataset}/rows`, {
-      query: { limit, order, select, cursor, ...pairsOf(invocation.lists.where ?? [], '--where') },
+      query: [...Object.entries({ limit, order, select, cursor }), ...pairsOf(invocation.lists.where ?? [], '--where')],
       signal: world.signal,
     });
     if (invocation.flags.has('json')) world.out.json(page);

@@ -42,10 +42,14 @@ export const send: Command = {
     const client = clientOf(invocation, world);
     const dataset = invocation.arguments.dataset ?? '';
     const summary = await sendSource({ source, client, dataset, patienceMs: patienceMs(invocation) }, world);
-    if (invocation.flags.has('json')) world.out.json(summary);
+    if (invocation.flags.has('json')) world.out.json(forPrograms(summary));
     return summary.rejected > 0 ? 1 : 0;
   },
 };
+
+function forPrograms({ notKept, firstTransaction, ...summary }: SendSummary) {
+  return { ...summary, not_kept: notKept, first_transaction: firstTransaction };
+}
 
 /** Something whose bytes can be sent. */
 export interface SendSource {
@@ -110,6 +114,8 @@ function saySummary(summary: SendSummary, elapsedMs: number, { out }: World): vo
   out.say(parts.join(' · '));
   for (const { row, message } of summary.errors) out.say(out.bad(`  row ${row}: ${message}`));
   const more = summary.rejected - summary.errors.length;
+  if (summary.notKept > 0)
+    out.say(`  ${count(summary.notKept)} of them alone in a request: not kept, and no dead letter`);
   if (summary.errors.length > 0 && more > 0) out.say(`  and ${count(more)} more; azud dead-letters list shows them`);
 }
 

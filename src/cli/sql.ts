@@ -49,7 +49,7 @@ export const sql: Command = {
     };
     const client = clientOf(invocation, world);
     if (format === 'ndjson' || format === 'csv' || format === 'parquet') {
-      const response = await client.request('/v1/sql', { ...request, query: { format } });
+      const response = await client.request('/v1/sql', { ...request, query: [['format', format]] });
       world.out.bytes(Buffer.from(await response.arrayBuffer()));
       return 0;
     }
@@ -75,7 +75,9 @@ async function sqlOf({ arguments: { query }, values: { file } }: Invocation, { s
 
 /** Numbers, true, false and null as JSON spells them; anything else is text. */
 function paramsOf({ lists }: Invocation): Record<string, unknown> {
-  const pairs = Object.entries(pairsOf(lists.param ?? [], '--param'));
+  const pairs = pairsOf(lists.param ?? [], '--param');
+  const twice = pairs.find(([name], at) => pairs.findIndex(([other]) => other === name) < at);
+  if (twice) throw usage(`--param ${twice[0]} is given more than once`);
   return Object.fromEntries(
     pairs.map(([name, value]) => {
       if (value === 'true' || value === 'false' || value === 'null') return [name, JSON.parse(value)];

@@ -1,4 +1,5 @@
-import { type DestinationStream, destination, type LevelWithSilent, pino } from 'pino';
+import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
+import { stderrLines } from './lines.ts';
 
 /** Structured log: a message in words, facts as fields. Never bodies, tokens or query values. */
 export interface Log {
@@ -15,7 +16,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 const FIELD_LENGTH_MAX = 1_000;
 
 /** One JSON object a line, on stderr unless told otherwise. Control characters are escaped, long fields cut. */
-export function createLog(level: LevelWithSilent, stream: DestinationStream = destination({ fd: 2, sync: true })): Log {
+export function createLog(level: LevelWithSilent, stream: DestinationStream = stderrLines()): Log {
   return wrap(pino({ level, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' }, stream));
 }
 

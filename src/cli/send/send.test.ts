@@ -112,10 +112,10 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function send(args: readonly string[] = [], signal = new AbortController().signal) {
+async function send(args: readonly string[] = [], signal = new AbortController().signal, file = 'events.ndjson') {
   let stdout = '';
   let stderr = '';
-  const exit = await runCli(['send', 'd', 'events.ndjson', '--url', intake.url, ...args], {
+  const exit = await runCli(['send', 'd', file, '--url', intake.url, ...args], {
     env: { XDG_STATE_HOME: join(folder, 'state') },
     folder,
     stdin: process.stdin,
@@ -230,6 +230,23 @@ describe('azud send', () => {
     assert.equal(exit, 1);
     assert.match(stderr, /there is no dataset d/);
     assert.ok(intake.calls <= 4);
+  });
+
+  test('tells of a row that was alone in its request and refused: nothing of it was kept', async () => {
+    await writeFile(join(folder, 'alone.ndjson'), '{"n":"x"}\n');
+    intake.behaviour = ({ response }) => {
+      const errors = [{ row: 1, path: '/n', code: 'schema_violation', message: '/n must be an integer' }];
+      response
+        .writeHead(422)
+        .end(JSON.stringify({ code: 'schema-violation', detail: '/n must be an integer', errors }));
+      return true;
+    };
+    const { exit, stdout, stderr } = await send(['--json'], undefined, 'alone.ndjson');
+    assert.equal(exit, 1);
+    assert.match(stderr, /0 accepted · 1 rejected · 0 transactions/);
+    assert.match(stderr, /1 of them alone in a request: not kept, and no dead letter/);
+    const summary = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual([summary.not_kept, summary.first_transaction], [1, null]);
   });
 
   test('tells of rejected rows by their place in the file, and exits with 1', async () => {

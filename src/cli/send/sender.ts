@@ -36,6 +36,8 @@ export interface SendSummary extends Sent {
   /** The first ten, rows counted in the file. */
   readonly errors: readonly RowError[];
   readonly transactions: number;
+  /** Of the rejected, those that were alone in a request: refused whole, so they are no dead letters. */
+  readonly notKept: number;
   readonly firstTransaction: string | null;
 }
 
@@ -113,6 +115,7 @@ class Run {
   #rejected = 0;
   #resumed = 0;
   #transactions = 0;
+  #notKept = 0;
   #firstTransaction: string | null = null;
 
   constructor(options: SendOptions, before: SentSoFar | null) {
@@ -179,6 +182,7 @@ class Run {
       ...this.sent(),
       errors: this.#errors.sort((a, b) => (a.row ?? 0) - (b.row ?? 0)).slice(0, ERRORS_KEPT),
       transactions: this.#transactions,
+      notKept: this.#notKept,
       firstTransaction: this.#firstTransaction,
     };
   }
@@ -195,8 +199,9 @@ class Run {
 
   #acknowledge(batch: FileBatch, answer: Answer): void {
     this.#acknowledged.set(batch.index, { batch, answer });
-    this.#transactions++;
-    this.#firstTransaction ??= answer.transaction_id;
+    if (answer.transaction_id === '') this.#notKept += answer.rejected;
+    else this.#transactions++;
+    this.#firstTransaction ??= answer.transaction_id || null;
     if (this.#errors.length < ERRORS_KEPT) {
       this.#errors.push(...answer.errors.map((error) => ({ ...error, row: (error.row ?? 1) + batch.firstRow - 1 })));
     }
