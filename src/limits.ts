@@ -73,6 +73,11 @@ export const HTTP_LIMITS = Object.freeze({
    * 65 KiB for each connection.
    */
   arrivingBytesMax: 128 * MiB,
+  /**
+   * An answer of a read up to this size is made whole before it is sent, and has an entity tag; a longer one is streamed.
+   * A page of some thousand rows fits, and eight reads at once hold 2 MiB.
+   */
+  taggedBytesMax: 256 * KiB,
   /** Bytes of accepted requests waiting for their group commit; above it intake answers 503. */
   pendingBytesMax: 64 * MiB,
 });

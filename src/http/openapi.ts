@@ -17,7 +17,7 @@ export function openapi(routes: readonly Route[], facts: DocumentFacts): Readonl
     info: {
       title: facts.system,
       version: facts.version,
-      description: `Taken in, never lost, served back. ${facts.promise} Integers beyond 2^53 and decimals are JSON strings, so that they arrive exact.`,
+      description: `Taken in, never lost, served back; ${facts.promise}. Integers beyond 2^53 and decimals are JSON strings, so that they arrive exact.`,
     },
     servers: [{ url: facts.url }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),

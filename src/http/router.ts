@@ -64,8 +64,7 @@ function pathEntry(path: string, here: readonly BoundRoute[]): PathEntry {
   const byMethod = new Map<string, BoundRoute>();
   for (const bound of here) {
     byMethod.set(bound.route.method, bound);
-    // HEAD where it costs little: a streamed answer would run its whole query for nothing.
-    if (bound.route.method === 'GET' && !bound.route.streamed) byMethod.set('HEAD', bound);
+    if (bound.route.method === 'GET') byMethod.set('HEAD', bound);
   }
   return { path, byMethod, allow: [...byMethod.keys(), 'OPTIONS'].join(', ') };
 }

@@ -19,6 +19,12 @@ export async function sendAnswer(exchange: Exchange, { status, headers, body }: 
   const rest = body[Symbol.asyncIterator]();
   const first = await rest.next();
   outgoing.writeHead(status, raw);
+  if (incoming.method === 'HEAD') {
+    // What is left of the query is not worth its while.
+    await rest.return?.();
+    outgoing.end();
+    return;
+  }
   await pipeline(Readable.from(joined(first, rest), { objectMode: false }), outgoing);
 }
 

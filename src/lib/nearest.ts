@@ -1,5 +1,6 @@
 /** The candidate that a mistyped word most likely meant, or null when none is near. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
+  if (word === '') return null;
   let best: string | null = null;
   // A third of the letters wrong is a typo; more is another word.
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;

@@ -14,6 +14,7 @@ export function readMembers(body: Buffer, names: readonly string[]): Readonly<Re
 
 /** Scans a body that must be one JSON object with none but these members. */
 export function readObject(body: Buffer, names: readonly string[]): JsonScanner {
+  if (body.length === 0) throw new AzudError('empty-body', 'the body is empty', { hint: 'Send a JSON object.' });
   if (!isUtf8(body)) throw new AzudError('invalid-utf8', 'the body is not valid UTF-8');
   // One level more than an event: the body wraps it.
   const scanner = new JsonScanner(names, { reservesUnderscore: false, depthMax: JSON_LIMITS.depthMax + 1 });

@@ -2,8 +2,9 @@ import type { Backlog, Progress } from '../broker/driver.ts';
 import { AzudError } from '../error/azud-error.ts';
 import type { Column, Dataset, DatasetMode, JsonSchema } from '../event/dataset.ts';
 import { didYouMean } from '../lib/nearest.ts';
-import type { TableFacts } from '../store/driver.ts';
-import { columnsByName } from './rows.ts';
+import type { RowStream, TableFacts } from '../store/driver.ts';
+import { columnsByName, type FoundRow } from './rows.ts';
+import type { Row } from './stream.ts';
 
 export interface DatasetsOptions {
   readonly datasets: ReadonlyMap<string, Dataset>;
@@ -33,6 +34,45 @@ export interface DatasetDetail extends DatasetSummary {
   /** The dataset's own columns, then the system's. */
   readonly columns: readonly Column[];
   readonly schema: JsonSchema;
+}
+
+const SUMMARY_COLUMNS: RowStream['columns'] = [
+  { name: 'dataset', type: 'string' },
+  { name: 'mode', type: 'string' },
+  { name: 'rows', type: 'integer' },
+  { name: 'first', type: 'timestamp' },
+  { name: 'last', type: 'timestamp' },
+  { name: 'bytes', type: 'integer' },
+  { name: 'lag', type: 'integer' },
+];
+
+/** Summaries as rows, for every format. */
+export function summaryRows(summaries: readonly DatasetSummary[]): RowStream {
+  return { columns: SUMMARY_COLUMNS, chunks: chunkOf(summaries.map(summaryRow)) };
+}
+
+/** A dataset whole as one row; its columns and its schema are JSON. */
+export function detailRow(detail: DatasetDetail): FoundRow {
+  const { event_id: eventId, key, time, columns, schema } = detail;
+  return {
+    columns: [
+      ...SUMMARY_COLUMNS,
+      { name: 'event_id', type: 'string' },
+      { name: 'key', type: 'string' },
+      { name: 'time', type: 'string' },
+      { name: 'columns', type: 'json' },
+      { name: 'schema', type: 'json' },
+    ],
+    row: [...summaryRow(detail), eventId, key, time, JSON.stringify(columns), JSON.stringify(schema)],
+  };
+}
+
+function summaryRow({ dataset, mode, rows, first, last, bytes, lag }: DatasetSummary): Row {
+  return [dataset, mode, rows, first, last, bytes, lag];
+}
+
+async function* chunkOf(rows: readonly Row[]): AsyncGenerator<readonly Row[]> {
+  yield rows;
 }
 
 /** Answers `/v1/datasets` and `/v1/datasets/{dataset}`. */

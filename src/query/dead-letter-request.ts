@@ -55,10 +55,11 @@ export function readDiscard(body: Buffer): DiscardRequest {
 /** Conditions from texts by name; unknown names were refused before. @throws AzudError `invalid-parameter` */
 export function letterFilter(texts: ReadonlyMap<string, string>): LetterFilter {
   const conditions: Condition[] = [];
-  for (const name of ['dataset', 'code'] as const) {
-    const value = texts.get(name);
-    if (value !== undefined) conditions.push({ column: name, operator: 'eq', value });
-  }
+  const dataset = texts.get('dataset');
+  if (dataset !== undefined) conditions.push({ column: 'dataset', operator: 'eq', value: dataset });
+  const code = texts.get('code');
+  // A problem spells the same code with hyphens.
+  if (code !== undefined) conditions.push({ column: 'code', operator: 'eq', value: code.replaceAll('-', '_') });
   const since = texts.get('since');
   if (since !== undefined) {
     const value = parseValue('timestamp', since);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Results } from '../cache/results.ts';
 import { AzudError, isAzudError } from '../error/azud-error.ts';
 import { didYouMean } from '../lib/nearest.ts';
@@ -31,8 +30,6 @@ export interface EndpointAnswer {
   readonly contentType: string;
   /** Whole when it went through the cache, else a stream. */
   readonly body: Buffer | AsyncIterable<Buffer>;
-  /** Strong; null for what is streamed. */
-  readonly etag: string | null;
   /** Seconds for `Cache-Control: max-age`; null when the endpoint is not cached. */
   readonly maxAgeSeconds: number | null;
 }
@@ -72,7 +69,7 @@ export class Endpoints {
     const contentType = MEDIA_TYPES[form.format];
     if (endpoint.cacheMs === 0) {
       const body = await this.#run(bound, signal);
-      return { contentType, body, etag: null, maxAgeSeconds: null };
+      return { contentType, body, maxAgeSeconds: null };
     }
     const made = await this.#options.results.get({
       key: cacheKey(bound),
@@ -82,8 +79,7 @@ export class Endpoints {
       make: () => this.#run(bound, AbortSignal.timeout(endpoint.timeoutMs)),
     });
     const maxAgeSeconds = Math.floor(endpoint.cacheMs / 1000);
-    if ('chunks' in made) return { contentType, body: made.chunks, etag: null, maxAgeSeconds };
-    return { contentType, body: made.bytes, etag: etagOf(made.bytes), maxAgeSeconds };
+    return { contentType, body: 'chunks' in made ? made.chunks : made.bytes, maxAgeSeconds };
   }
 
   /** @throws as `endpointFaults` */
@@ -136,11 +132,6 @@ export function bind(endpoint: Endpoint, params: SearchParams): SqlQuery['params
 function cacheKey({ endpoint, query, form: { format, raw } }: BoundCall): string {
   const values = Object.entries(query.params).map(([name, { value }]) => [name, String(value), value === null]);
   return `${endpoint.name}:${JSON.stringify([endpoint.sql, format, raw, values])}`;
-}
-
-/** A strong entity tag: equal tags mean equal bytes. */
-function etagOf(bytes: Buffer): string {
-  return `"${createHash('sha256').update(bytes).digest('base64url')}"`;
 }
 
 async function firstRow(stream: RowStream) {

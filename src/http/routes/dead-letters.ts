@@ -1,8 +1,10 @@
+import { AzudError } from '../../error/azud-error.ts';
 import type { JsonSchema } from '../../event/dataset.ts';
+import { mediaType } from '../../intake/media.ts';
 import { HTTP_LIMITS } from '../../limits.ts';
 import { readOnce } from '../../query/parameters.ts';
 import { jsonAnswer } from '../answer.ts';
-import type { RequestBodyDoc, Route } from './route.ts';
+import type { RequestBodyDoc, Route, RouteRequest } from './route.ts';
 import { count, flag, inPath, inQuery, json, list, nullable, record, text, time, uuid } from './shapes.ts';
 import { readWaitMs, WAIT_NAMES, WAIT_PARAMETERS } from './wait.ts';
 
@@ -33,6 +35,9 @@ const FILTER: JsonSchema = {
   type: 'object',
   properties: { dataset: text, code: text, since: time, transaction_id: uuid },
 };
+const BODY_ERRORS = ['invalid-json', 'invalid-parameter', 'unsupported-media-type', 'unsupported-charset'] as const;
+/** Of a route that takes no parameter. */
+const NONE: ReadonlySet<string> = new Set();
 const WAIT: ReadonlySet<string> = new Set(WAIT_NAMES);
 const idInPath = inPath('id', 'Of the dead letter.', uuid);
 
@@ -70,7 +75,8 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
       200: json('The letter.', record({ ...SUMMARY, original: text, encoding: { enum: ['utf-8', 'base64'] } })),
     },
     errors: ['dead-letter-not-found'],
-    async handler({ params, signal }, rooms) {
+    async handler({ params, query, signal }, rooms) {
+      readOnce(query, NONE);
       return jsonAnswer(200, await rooms.query().deadLetters.show(params.id ?? '', signal));
     },
   },
@@ -86,9 +92,11 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
       200: json('Written.', replayed()),
       202: json('Safe, and on its way to the store.', replayed()),
     },
-    errors: ['dead-letter-not-found', 'already-discarded', 'schema-violation', 'invalid-json'],
+    errors: [...BODY_ERRORS, 'dead-letter-not-found', 'already-discarded', 'schema-violation'],
     example: `-d '{"event":{}}'`,
-    async handler({ params, query, body, principal, signal }, rooms) {
+    async handler(request, rooms) {
+      const { params, query, principal, signal } = request;
+      const body = jsonBody(request);
       const waitMs = readWaitMs(readOnce(query, WAIT));
       const asked = { actor: principal.name, signal, waitMs };
       const result = await rooms.query().deadLetters.replay(params.id ?? '', body, asked);
@@ -118,10 +126,12 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
         required: ['dry_run', 'matched', 'failed', 'reasons'],
       }),
     },
-    errors: ['invalid-json', 'invalid-parameter', 'invalid-patch'],
+    errors: [...BODY_ERRORS, 'empty-body', 'invalid-patch'],
     example: `-d '{"filter":{"code":"schema_violation"},"dry_run":true}'`,
-    async handler({ body, principal, signal }, rooms) {
-      return jsonAnswer(200, await rooms.query().deadLetters.replayMany(body, { actor: principal.name, signal }));
+    async handler(request, rooms) {
+      const asked = { actor: request.principal.name, signal: request.signal };
+      readOnce(request.query, NONE);
+      return jsonAnswer(200, await rooms.query().deadLetters.replayMany(jsonBody(request), asked));
     },
   },
   {
@@ -133,13 +143,27 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
     parameters: [],
     requestBody: bodyOf('Which, and why.', { ids: list(uuid), filter: FILTER, reason: text }),
     responses: { 200: json('The result.', record({ matched: count, discarded: count })) },
-    errors: ['invalid-json', 'invalid-parameter', 'dead-letter-not-found'],
+    errors: [...BODY_ERRORS, 'empty-body', 'dead-letter-not-found'],
     example: `-d '{"filter":{"dataset":"flights"},"reason":"test data"}'`,
-    async handler({ body, principal, signal }, rooms) {
-      return jsonAnswer(200, await rooms.query().deadLetters.discard(body, { actor: principal.name, signal }));
+    async handler(request, rooms) {
+      const asked = { actor: request.principal.name, signal: request.signal };
+      readOnce(request.query, NONE);
+      return jsonAnswer(200, await rooms.query().deadLetters.discard(jsonBody(request), asked));
     },
   },
 ];
+
+/**
+ * A body must say that it is JSON: a page of another site can make a browser send text or a form without being asked.
+ * @throws AzudError `unsupported-media-type`, `unsupported-charset`
+ */
+function jsonBody({ headers, body }: RouteRequest): Buffer {
+  if (body.length === 0) return body;
+  const type = mediaType(headers['content-type']);
+  if (type === 'application/json') return body;
+  const hint = 'Use application/json.';
+  throw new AzudError('unsupported-media-type', `the content type ${type.slice(0, 80)} is not taken`, { hint });
+}
 
 function bodyOf(description: string, properties: Record<string, JsonSchema>, required = true): RequestBodyDoc {
   return { required, description, content: { 'application/json': { type: 'object', properties } } };

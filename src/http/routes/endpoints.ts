@@ -1,8 +1,8 @@
 import type { JsonSchema } from '../../event/dataset.ts';
 import type { Endpoint } from '../../query/endpoint.ts';
 import type { EndpointParameter } from '../../query/endpoint-parameter.ts';
-import type { Answer } from '../answer.ts';
-import type { Parameter, PathParams, Route, RouteRequest } from './route.ts';
+import { entityAnswer } from '../entity.ts';
+import type { Parameter, PathParams, Route } from './route.ts';
 import { formOf, QUERY_ROUTE, rawParameter } from './serving.ts';
 import { formatParameter, inPath, list, record, rowsAnswer } from './shapes.ts';
 
@@ -13,7 +13,7 @@ export function endpointRoutes(endpoints: ReadonlyMap<string, Endpoint>): Route[
 
 function endpointRoute(endpoint: Endpoint): Route {
   const { name, path, params, shape, cacheMs } = endpoint;
-  const cached = cacheMs > 0 ? ` Answers are kept for ${cacheMs / 1_000} s and carry an ETag.` : '';
+  const cached = cacheMs > 0 ? ` Answers are kept for ${cacheMs / 1_000} s.` : '';
   const row = { type: 'object' };
   return {
     ...QUERY_ROUTE,
@@ -44,7 +44,7 @@ function endpointRoute(endpoint: Endpoint): Route {
         form,
         signal: request.signal,
       });
-      return cacheable(answer, request);
+      return entityAnswer(answer, request);
     },
   };
 }
@@ -67,33 +67,9 @@ function unknownRoute(): Route {
       const { name = '' } = request.params;
       const form = formOf(request);
       const { endpoints } = rooms.query();
-      return cacheable(await endpoints.call({ name, params: request.query, form, signal: request.signal }), request);
+      return entityAnswer(await endpoints.call({ name, params: request.query, form, signal: request.signal }), request);
     },
   };
-}
-
-interface Result {
-  readonly contentType: string;
-  readonly body: Buffer | AsyncIterable<Buffer>;
-  readonly etag: string | null;
-  readonly maxAgeSeconds: number | null;
-}
-
-/** 304 without a body when the client has these very bytes. */
-function cacheable({ contentType, body, etag, maxAgeSeconds }: Result, { headers }: RouteRequest): Answer {
-  const caching: Answer['headers'] = {
-    vary: 'accept, authorization',
-    ...(maxAgeSeconds !== null && { 'cache-control': `private, max-age=${maxAgeSeconds}` }),
-    ...(etag !== null && { etag }),
-  };
-  if (etag !== null && matches(headers['if-none-match'], etag)) return { status: 304, headers: caching, body: null };
-  return { status: 200, headers: { 'content-type': contentType, ...caching }, body };
-}
-
-/** The weak comparison of RFC 9110, 13.1.2. */
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }
 
 /** Types that JSON Schema knows as formats of text. */

@@ -44,7 +44,7 @@ export interface Route {
   readonly scope: RouteScope;
   readonly parameters: readonly Parameter[];
   readonly requestBody: RequestBodyDoc | null;
-  /** True when the answer is a stream of any length; such a route takes no HEAD. */
+  /** True when the answer is a stream of any length. */
   readonly streamed: boolean;
   /** Largest body, bytes; 0 where none is taken. */
   readonly bodyBytesMax: number;

@@ -1,7 +1,10 @@
+import { detailRow, summaryRows } from '../../query/datasets.ts';
 import { type Body, type FormatOptions, formatRow, formatRows } from '../../query/format/body.ts';
-import { chooseForm } from '../../query/format/negotiation.ts';
+import { chooseForm, FORM_PARAMETERS } from '../../query/format/negotiation.ts';
+import { readOnce } from '../../query/parameters.ts';
 import { type Answer, jsonAnswer } from '../answer.ts';
 import { allows } from '../auth.ts';
+import { entityAnswer } from '../entity.ts';
 import { receiptPath } from './internal.ts';
 import { answerReceipt } from './receipt.ts';
 import type { Route, RouteRequest } from './route.ts';
@@ -34,8 +37,8 @@ export function formOf({ headers, query }: RouteRequest): FormatOptions {
   return chooseForm(headers.accept, query);
 }
 
-export function streamAnswer({ contentType, chunks }: Body, headers: Answer['headers'] = {}): Answer {
-  return { status: 200, headers: { 'content-type': contentType, vary: 'accept', ...headers }, body: chunks };
+function readAnswer({ contentType, chunks }: Body, request: RouteRequest): Promise<Answer> {
+  return entityAnswer({ contentType, body: chunks, maxAgeSeconds: null }, request);
 }
 
 export const rawParameter = inQuery('raw', 'CSV: leave cells alone that a spreadsheet would run as a formula.', flag);
@@ -48,6 +51,8 @@ const SUMMARY = {
   bytes: count,
   lag: nullable(count),
 };
+/** Of a route that takes no parameter. */
+const NONE: ReadonlySet<string> = new Set();
 const anyScope = { documented: 'query:{dataset}', of: ({ dataset = '' }) => `query:${dataset}` as const };
 
 /** Receipts, datasets, rows, and the conservation of them all. */
@@ -65,8 +70,12 @@ export const SERVING_ROUTES: readonly Route[] = [
     errors: ['transaction-not-found'],
     example: '',
     streamed: false,
-    handler: (request, rooms) => answerReceipt(request, rooms, null),
-    async forwardedTo({ params }, rooms) {
+    handler(request, rooms) {
+      readOnce(request.query, NONE);
+      return answerReceipt(request, rooms, null);
+    },
+    async forwardedTo({ params, query }, rooms) {
+      readOnce(query, NONE);
       const { transaction_id: id = '' } = params;
       const takenIn = await rooms.intake().takenIn(id);
       return takenIn && receiptPath(id, takenIn);
@@ -80,14 +89,17 @@ export const SERVING_ROUTES: readonly Route[] = [
     summary: 'List the datasets',
     description: 'Those that the token may read.',
     scope: 'any',
-    parameters: [],
-    responses: { 200: json('The datasets.', record({ data: list(record(SUMMARY)) })) },
-    errors: [],
+    parameters: [formatParameter, rawParameter],
+    responses: { 200: rowsAnswer('The datasets.', record({ data: list(record(SUMMARY)) })) },
+    errors: ['invalid-parameter', 'not-acceptable'],
     example: '',
     streamed: false,
-    async handler({ principal }, rooms) {
+    async handler(request, rooms) {
+      readOnce(request.query, FORM_PARAMETERS);
+      const form = formOf(request);
       const all = await rooms.query().datasets.list();
-      return jsonAnswer(200, { data: all.filter(({ dataset }) => allows(principal, `query:${dataset}`)) });
+      const visible = all.filter(({ dataset }) => allows(request.principal, `query:${dataset}`));
+      return readAnswer(formatRows(summaryRows(visible), form), request);
     },
   },
   {
@@ -98,18 +110,21 @@ export const SERVING_ROUTES: readonly Route[] = [
     summary: 'Show one dataset',
     description: 'Its schema, columns, row count, first and last event, size, and what is on its way.',
     scope: anyScope,
-    parameters: [inPath('dataset', 'Its name.')],
+    parameters: [inPath('dataset', 'Its name.'), formatParameter, rawParameter],
     responses: {
-      200: json(
+      200: rowsAnswer(
         'The dataset.',
         record({ ...SUMMARY, columns: list(record({ name: text, type: text, required: flag })), schema: {} }),
       ),
     },
-    errors: ['dataset-not-found'],
+    errors: ['dataset-not-found', 'invalid-parameter', 'not-acceptable'],
     example: '',
     streamed: false,
-    async handler({ params }, rooms) {
-      return jsonAnswer(200, await rooms.query().datasets.detail(params.dataset ?? ''));
+    async handler(request, rooms) {
+      readOnce(request.query, FORM_PARAMETERS);
+      const form = formOf(request);
+      const detail = await rooms.query().datasets.detail(request.params.dataset ?? '');
+      return readAnswer(formatRow(detailRow(detail), form), request);
     },
   },
   {
@@ -147,7 +162,7 @@ export const SERVING_ROUTES: readonly Route[] = [
     async handler(request, rooms) {
       const format = formOf(request);
       const page = await rooms.query().rows.list(request.params.dataset ?? '', request.query, request.signal);
-      return streamAnswer(formatRows(page, format));
+      return readAnswer(formatRows(page, format), request);
     },
   },
   {
@@ -158,15 +173,16 @@ export const SERVING_ROUTES: readonly Route[] = [
     summary: 'Read one row',
     description: 'By `_event_id`, or by its key in a dataset of mode upsert.',
     scope: anyScope,
-    parameters: [inPath('dataset', 'Its name.'), inPath('id', 'Event id or key.'), formatParameter],
+    parameters: [inPath('dataset', 'Its name.'), inPath('id', 'Event id or key.'), formatParameter, rawParameter],
     responses: { 200: rowsAnswer('The row.', { type: 'object' }) },
     errors: ['dataset-not-found', 'row-not-found', 'invalid-parameter', 'not-acceptable'],
     example: '',
     streamed: true,
     async handler(request, rooms) {
+      readOnce(request.query, FORM_PARAMETERS);
       const format = formOf(request);
       const { dataset = '', id = '' } = request.params;
-      return streamAnswer(formatRow(await rooms.query().rows.byId(dataset, id, request.signal), format));
+      return readAnswer(formatRow(await rooms.query().rows.byId(dataset, id, request.signal), format), request);
     },
   },
   {
@@ -200,7 +216,8 @@ export const SERVING_ROUTES: readonly Route[] = [
     errors: [],
     example: '',
     streamed: false,
-    async handler(_request, rooms) {
+    async handler({ query }, rooms) {
+      readOnce(query, NONE);
       return jsonAnswer(200, await rooms.query().conservation.report());
     },
   },

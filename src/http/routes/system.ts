@@ -137,7 +137,8 @@ export const DOCUMENT_ROUTES: readonly Route[] = [
     },
     errors: ['not-found'],
     handler({ params, headers }) {
-      const { code = '' } = params;
+      // Rows and dead letters spell the same code with underscores.
+      const code = (params.code ?? '').replaceAll('_', '-');
       if (!isErrorCode(code)) throw new AzudError('not-found', `there is no error code ${code.slice(0, 64)}`);
       if (headers.accept?.includes('text/html')) return { status: 200, headers: PAGE_HEADERS, body: problemPage(code) };
       return jsonAnswer(200, { code, ...CATALOGUE[code] });
