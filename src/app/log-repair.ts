@@ -1,4 +1,4 @@
-import type { BrokerDriver } from '../broker/driver.ts';
+import type { BrokerDriver, Damage } from '../broker/driver.ts';
 import { createBrokerDriver } from '../broker/registry.ts';
 import type { Config } from '../config/config.ts';
 import { AzudError, messageOf } from '../error/azud-error.ts';
@@ -10,7 +10,7 @@ import { Store } from '../store/store.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
-export type { Adoption };
+export type { Adoption, Damage };
 
 export interface RepairOptions {
   readonly config: Config;
@@ -35,6 +35,14 @@ export function adoptLog({ config, confirmed, say }: RepairOptions): Promise<Ado
       return plan;
     }),
   );
+}
+
+/**
+ * Lets reading go on behind what is damaged in the log; answers what that is.
+ * @throws AzudError `locked` while something runs; `invalid-usage` where the broker has none; `log-damaged` where only a copy helps
+ */
+export function skipDamage({ config, confirmed }: Omit<RepairOptions, 'say'>): Promise<readonly Damage[]> {
+  return withLog(config, (_, repair) => repair.skip(confirmed));
 }
 
 const context = () => ({ clock: systemClock, log: silentLog, metrics: new Metrics(), onFatal: () => {} });

@@ -77,6 +77,29 @@ export interface BrokerRepair {
    * @param holds whether the store has written a message; true of one that it could have forgotten
    */
   fork(progress: Progress, holds: (message: Message) => Promise<boolean>): Promise<Fork | null>;
+  /**
+   * What is damaged for good. When `confirmed`, reading goes on behind it: in the place of what cannot be read stand batches
+   * that make a dead letter of each event lost, so the sums stay.
+   * @throws AzudError `log-damaged` where what is left does not tell what is lost
+   */
+  skip(confirmed: boolean): Promise<readonly Damage[]>;
+}
+
+export interface Damage {
+  /** The file, and the one that its unreadable bytes are kept in. */
+  readonly file: string;
+  readonly kept: string;
+  readonly places: readonly DamagedPlace[];
+  /** Events that cannot be read any more, by dataset. */
+  readonly lost: ReadonlyMap<string, number>;
+}
+
+export interface DamagedPlace {
+  readonly byte: number;
+  readonly bytes: number;
+  /** Offset of the first record that is lost there, and how many are; 0: none. */
+  readonly first: number;
+  readonly records: number;
 }
 
 export interface Fork {

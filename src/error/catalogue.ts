@@ -216,7 +216,7 @@ export const CATALOGUE = Object.freeze({
   'log-damaged': entry(
     503,
     'A sealed part of the log is damaged',
-    'Restore the segment named from a copy of the data directory.',
+    'Restore the segment named from a copy of the data directory; without one, azud log skip goes on behind it.',
     { exit: 74 },
   ),
   'store-damaged': entry(

@@ -7,6 +7,7 @@ import { LOG_LIMITS } from '../../limits.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Backlog, BrokerDriver, BrokerRepair, Located, Progress, PublishResult, Subscription } from '../driver.ts';
 import { LOG_CAPABILITIES } from './capabilities.ts';
+import { skipDamage } from './damage.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { DurableEnd } from './durable-end.ts';
 import { ioFailed, isDiskFull, naming, notOpen } from './errors.ts';
@@ -78,6 +79,8 @@ export class LogOwner implements BrokerDriver {
 
   readonly repair: BrokerRepair = {
     fork: (progress, holds) => naming(READING, () => forkOf(this.#use().folder, progress, holds)),
+    skip: (confirmed) =>
+      naming('mending the log', () => skipDamage({ io: this.#options.io, folder: this.#use().folder, confirmed })),
   };
 
   /** What the last opening found: bytes of unfinished writes that it cut from the end. */

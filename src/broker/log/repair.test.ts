@@ -88,6 +88,29 @@ test('a position without a term is told by the records', async () => {
   assert.equal((await owner.repair.fork(plain, holds))?.shared[0]?.offset, 3);
 });
 
+test('what was read before it was damaged and skipped is not taken for something that only the log has', async () => {
+  const disk = new SimulatedDisk();
+  const first = await opened(disk);
+  await publishEach(first, 8);
+  await first.close();
+  const copy = disk.copy();
+  const later = await opened(disk);
+  await publishEach(later, 3);
+  const { progress, holds } = await readBy(later);
+  for (const name of copy.names(LOG_FOLDER).filter((each) => each.endsWith('.seg'))) {
+    const path = `${LOG_FOLDER}/${name}`;
+    const bytes = Buffer.from(copy.bytes(path));
+    bytes[bytes.length - 3] = 0;
+    copy.put(path, bytes);
+  }
+  const tail = copy.names(LOG_FOLDER).findLast((name) => name.endsWith('.seg'));
+  copy.put(`${LOG_FOLDER}/${tail}`, disk.bytes(`${LOG_FOLDER}/${tail}`));
+  const owner = await opened(copy);
+  assert.ok((await owner.repair.skip(true)).length > 1);
+  await publishEach(owner, 9);
+  assert.equal((await owner.repair.fork(progress, holds))?.shared[0]?.offset, 8);
+});
+
 async function withRecords(count: number): Promise<LogOwner> {
   const owner = await opened(new SimulatedDisk());
   await publishEach(owner, count);

@@ -1,6 +1,7 @@
 import { isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import type { Fork, Position, Progress } from '../driver.ts';
+import { isSubstitute } from './damage.ts';
 import { damaged } from './errors.ts';
 import type { SegmentFolder } from './folder.ts';
 import { offsetOfProgress } from './reader.ts';
@@ -37,8 +38,15 @@ async function lastCommon(folder: SegmentFolder, position: Position, holds: Hold
   let [low, high] = [Math.min(first - 1, last), last];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (await holds(await messageAt(folder, middle))) low = middle;
-    else high = middle - 1;
+    // The store may have read what was there before it was damaged: the record before tells.
+    let told = middle;
+    let message = await messageAt(folder, told);
+    while (isSubstitute(message) && told > low + 1) {
+      told -= 1;
+      message = await messageAt(folder, told);
+    }
+    if (isSubstitute(message) || (await holds(message))) low = middle;
+    else high = told - 1;
   }
   return low;
 }

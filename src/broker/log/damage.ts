@@ -1,0 +1,231 @@
+import { basename } from 'node:path';
+import { isAzudError } from '../../error/azud-error.ts';
+import { rowCode } from '../../error/catalogue.ts';
+import type { Message } from '../../event/batch.ts';
+import { decodeBatch, encodeBatch } from '../../event/codec.ts';
+import { deadLetterId, uuidV7 } from '../../event/ids.ts';
+import type { Io } from '../../lib/io.ts';
+import { INTAKE_LIMITS } from '../../limits.ts';
+import type { Damage, DamagedPlace } from '../driver.ts';
+import { damaged } from './errors.ts';
+import type { SegmentFolder } from './folder.ts';
+import {
+  checkRecord,
+  datasetOf,
+  encodeRecord,
+  eventsOf,
+  findRecord,
+  offsetOf,
+  payloadBytesOf,
+  recordBytes,
+} from './record.ts';
+import { encodeHeader, indexPath, readHeader, removeIfThere, type SegmentHeader, segmentPath } from './segment.ts';
+import { RunningTotals, SparseIndex } from './sparse-index.ts';
+
+export interface SkipOptions {
+  readonly io: Io;
+  readonly folder: SegmentFolder;
+  readonly confirmed: boolean;
+}
+
+/** See `BrokerRepair.skip`. Of sealed segments: in the tail the start finds damage, and nothing tells what is lost there. */
+export async function skipDamage(options: SkipOptions): Promise<readonly Damage[]> {
+  const { folder, confirmed } = options;
+  const firsts = await folder.firsts();
+  const found: Damage[] = [];
+  // The last first: what a segment has lost is told by the sums at the beginning of the next.
+  let next: SegmentHeader = await folder.header(firsts.at(-1) as number);
+  for (const first of firsts.slice(0, -1).reverse()) {
+    const segment = await inspect(options, first, next);
+    next = segment.header;
+    if (segment.places.length === 0) continue;
+    if (confirmed) await replace(options, segment);
+    found.unshift(damageOf(segment));
+  }
+  return found;
+}
+
+interface Inspected {
+  readonly path: string;
+  /** As it is on disk. */
+  readonly bytes: Buffer;
+  readonly header: SegmentHeader;
+  /** What is not whole, in order. */
+  readonly places: readonly DamagedPlace[];
+  readonly lost: ReadonlyMap<string, number>;
+}
+
+async function inspect(options: SkipOptions, first: number, next: SegmentHeader): Promise<Inspected> {
+  const { io, folder } = options;
+  const path = segmentPath(folder.path, first);
+  const bytes = await io.readFile(path);
+  if (bytes === null) throw damaged(path, 0, 'the segment is missing');
+  const { header, from, broken } = await headerOf(options, first);
+  const places: DamagedPlace[] = broken ? [{ byte: 0, bytes: from, first, records: 0 }] : [];
+  const totals = new RunningTotals(header.totals);
+  let [at, offset] = [from, first];
+  while (at < bytes.length || offset < next.first) {
+    const check = checkRecord(bytes, at, bytes.length);
+    if (check.state === 'whole' && offsetOf(bytes, at) === offset && offset < next.first) {
+      totals.add(datasetOf(bytes, at), eventsOf(bytes, at), payloadBytesOf(bytes, at));
+      at += check.bytes;
+      offset += 1;
+    } else {
+      const to = nextWhole(bytes, at, { offset, end: next.first });
+      places.push({ byte: at, bytes: to.byte - at, first: offset, records: to.offset - offset });
+      [at, offset] = [to.byte, to.offset];
+    }
+  }
+  const lost = new Map<string, number>();
+  for (const [dataset, events] of next.totals.accepted) {
+    const missing = events - (totals.accepted.get(dataset) ?? 0);
+    if (missing !== 0) lost.set(dataset, missing);
+  }
+  const segment = { path, bytes, header, places, lost };
+  const told = sharesOf(segment).length <= recordsOf(segment) && lost.values().every((events) => events > 0);
+  if (!told)
+    throw damaged(path, places[0]?.byte ?? 0, 'the sums around it do not tell what is lost: only a copy mends that');
+  return segment;
+}
+
+const recordsOf = ({ places }: Inspected): number => places.reduce((sum, { records }) => sum + records, 0);
+
+/** The header, and where the records begin; from the index beside the segment where the header is damaged. */
+async function headerOf({ io, folder }: SkipOptions, first: number) {
+  const path = segmentPath(folder.path, first);
+  const file = await io.open(path, 'read');
+  try {
+    const header = await readHeader(file, path);
+    if (header.epoch !== folder.course.epoch)
+      throw damaged(path, 0, 'it belongs to another log: only a copy mends that');
+    return { header, from: header.bytes, broken: false };
+  } catch (error) {
+    const sidecar = await io.readFile(indexPath(folder.path, first));
+    const entry = sidecar && SparseIndex.decode(sidecar)?.entries[0];
+    if (!isAzudError(error, 'log-damaged') || !entry) throw error;
+    const { epoch, terms } = folder.course;
+    const { totals, time } = entry;
+    const header = { epoch, first, time, totals, terms: terms.filter((term) => term.first <= first) };
+    return { header, from: entry.byte, broken: true };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where whole records go on. */
+function nextWhole(bytes: Buffer, from: number, wanted: { readonly offset: number; readonly end: number }) {
+  for (let byte = findRecord(bytes, from); byte !== -1; byte = findRecord(bytes, byte + 1)) {
+    if (checkRecord(bytes, byte, bytes.length).state !== 'whole') continue;
+    const offset = offsetOf(bytes, byte);
+    if (offset >= wanted.offset && offset < wanted.end) return { byte, offset };
+  }
+  return { byte: bytes.length, offset: wanted.end };
+}
+
+/**
+ * The segment gets its name only when it is on disk, and the old index is gone for good before: it would lead to bytes of the
+ * old one. Killed in between, the damage is there as before.
+ */
+async function replace({ io, folder }: SkipOptions, segment: Inspected): Promise<void> {
+  const { path, bytes, header, places } = segment;
+  const lost = lostMessages(segment);
+  const parts: Buffer[] = [];
+  const [begun] = places;
+  let at = 0;
+  if (begun?.byte === 0 && begun.records === 0) parts.push(encodeHeader(header));
+  for (const place of places) {
+    parts.push(bytes.subarray(at, place.byte));
+    for (let n = 0; n < place.records; n += 1) parts.push(recordOf(lost.shift() as Message, place.first + n));
+    at = place.byte + place.bytes;
+  }
+  parts.push(bytes.subarray(at));
+  await writeWhole(
+    io,
+    keptPath(segment),
+    places.map(({ byte, bytes: length }) => bytes.subarray(byte, byte + length)),
+  );
+  await removeIfThere(io, indexPath(folder.path, header.first));
+  await io.syncFolder(folder.path);
+  await writeWhole(io, path, parts);
+  await io.syncFolder(folder.path);
+  folder.forget(header.first);
+}
+
+async function writeWhole(io: Io, path: string, parts: readonly Buffer[]): Promise<void> {
+  const draft = `${path}.tmp`;
+  await removeIfThere(io, draft);
+  const file = await io.open(draft, 'create');
+  try {
+    await file.write(parts, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await io.rename(draft, path);
+}
+
+function recordOf(message: Message, offset: number): Buffer {
+  const buffer = Buffer.alloc(recordBytes(message));
+  encodeRecord(message, buffer, { at: 0, offset, groupFirst: offset });
+  return buffer;
+}
+
+/** One message for each record that is lost: together they take in the events that are missing, all refused. */
+function lostMessages(segment: Inspected): Message[] {
+  const { header } = segment;
+  const shares = sharesOf(segment);
+  const known = [...segment.lost.keys(), ...header.totals.accepted.keys()][0] ?? 'unknown';
+  const message = `lost with a damaged record of the log; its bytes are kept in ${basename(keptPath(segment))}`;
+  return Array.from({ length: recordsOf(segment) }, (_, n) => {
+    // A record may have held no event, as a replay does.
+    const share = shares[n] ?? { dataset: known, events: 0 };
+    const transactionId = uuidV7(header.time);
+    const rows = Array.from({ length: share.events }, (__, row) => row + 1);
+    return encodeBatch({
+      id: uuidV7(header.time),
+      dataset: share.dataset,
+      transactionId,
+      receivedAt: header.time,
+      source: SUBSTITUTE,
+      count: 0,
+      lines: Buffer.alloc(0),
+      ids: null,
+      rows: null,
+      extras: false,
+      rejects: rows.map((row) => {
+        const id = deadLetterId(transactionId, row);
+        return { id, row, code: rowCode('log-damaged'), message, path: '', original: Buffer.alloc(0), eventId: null };
+      }),
+      replays: null,
+      discards: [],
+    });
+  });
+}
+
+/** `Batch.source` of what stands in the place of a damaged record. */
+const SUBSTITUTE = 'skip';
+
+/** As many events as one record may hold, so there are never more shares than records. */
+function sharesOf({ lost }: Inspected): readonly { readonly dataset: string; readonly events: number }[] {
+  const { batchEventsMax } = INTAKE_LIMITS;
+  return [...lost].flatMap(([dataset, events]) => {
+    const count = Math.max(1, Math.ceil(events / batchEventsMax));
+    return Array.from({ length: count }, (_, n) => ({
+      dataset,
+      events: Math.min(batchEventsMax, events - n * batchEventsMax),
+    }));
+  });
+}
+
+function keptPath({ path, places }: Pick<Inspected, 'path' | 'places'>): string {
+  return `${path}.damaged-${places[0]?.byte}`;
+}
+
+function damageOf({ path, places, lost }: Inspected): Damage {
+  return { file: path, kept: keptPath({ path, places }), places, lost };
+}
+
+/** True of a message that stands in the place of a damaged record. */
+export function isSubstitute(message: Message): boolean {
+  return decodeBatch(message).source === SUBSTITUTE;
+}
