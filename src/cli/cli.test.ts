@@ -231,6 +231,7 @@ describe('azud dataset infer', () => {
       extra: { type: 'integer' },
     });
     assert.deepEqual(schema.required, ['id', 'at', 'day', 'n', 'o', 'l', 'b']);
+    assert.ok(!('additionalProperties' in schema), 'a property that the sample has not is kept when it comes');
   });
 
   test('reads CSV cells as what they look like; a code with leading zeros stays text', async () => {

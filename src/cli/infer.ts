@@ -26,8 +26,8 @@ interface Facts {
 }
 
 /**
- * A JSON Schema that the sample fits: types, formats, which properties are always there. No enums: a sample cannot know
- * that no other value comes.
+ * A JSON Schema that the sample fits: types, formats, which properties are always there. No enums, and
+ * no `additionalProperties: false`: a sample cannot know that no other value, and no other property, comes.
  * @throws AzudError `invalid-json`, `invalid-csv`, `not-an-event` with the row; `empty-body`
  */
 export async function inferSchema(chunks: AsyncIterable<Buffer | string>, format: FileFormat): Promise<JsonSchema> {
@@ -45,7 +45,6 @@ export async function inferSchema(chunks: AsyncIterable<Buffer | string>, format
     type: 'object',
     properties: Object.fromEntries([...facts].map(([name, its]) => [name, propertySchema(its)])),
     required: required.map(([name]) => name),
-    additionalProperties: false,
   };
 }
 

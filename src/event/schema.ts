@@ -60,8 +60,12 @@ export function compileSchema(schema: JsonSchema, errors: RowError[]): ValidateF
 /** Keywords whose value is data, not a schema: `format` in them means nothing. */
 const DATA_KEYWORDS = new Set(['const', 'enum', 'default', 'examples']);
 
+/** Keywords whose members are named by the user, each with a schema of its own. */
+const NAMING_KEYWORDS = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
+
 const TYPES = ['string', 'integer', 'number', 'boolean', 'object', 'array', 'null'];
 
+/** A word that JSON Schema does not know would mean nothing without a word said. */
 function findUnknownWords(schema: unknown, path: string, errors: RowError[]): void {
   if (Array.isArray(schema)) {
     for (const [i, item] of schema.entries()) findUnknownWords(item, path + pointer(i), errors);
@@ -76,8 +80,17 @@ function findUnknownWords(schema: unknown, path: string, errors: RowError[]): vo
   if (typeof format === 'string' && !Object.hasOwn(FORMATS, format)) {
     errors.push(configError(`${path}/format`, `"${format}" is not a known format: ${Object.keys(FORMATS).join(', ')}`));
   }
+  const { keywords } = SCHEMA_CHECKER.RULES;
   for (const [keyword, inner] of Object.entries(schema)) {
-    if (!DATA_KEYWORDS.has(keyword)) findUnknownWords(inner, path + pointer(keyword), errors);
+    const place = path + pointer(keyword);
+    if (!Object.hasOwn(keywords, keyword)) {
+      const known = didYouMean(keyword, Object.keys(keywords));
+      errors.push(configError(place, `"${keyword}" is not a keyword of JSON Schema${known}`));
+    } else if (NAMING_KEYWORDS.has(keyword) && isObject(inner)) {
+      for (const [name, own] of Object.entries(inner)) findUnknownWords(own, place + pointer(name), errors);
+    } else if (!DATA_KEYWORDS.has(keyword)) {
+      findUnknownWords(inner, place, errors);
+    }
   }
 }
 

@@ -85,7 +85,12 @@ describe('compileDataset', () => {
       { schema: schemaOf({ a: { type: 'string', format: 'foo' } }) },
       ['/schema/properties/a/format'],
     ],
-    ['an unknown keyword', { schema: schemaOf({ a: { typ: 'string' } }) }, ['/schema']],
+    ['an unknown keyword', { schema: schemaOf({ a: { typ: 'string' } }) }, ['/schema/properties/a/typ']],
+    [
+      'every unknown keyword, but no property that is named like nothing',
+      { schema: { ...schemaOf({ typ: { minLenght: 3 }, format: { const: { reqired: 1 } } }), reqired: ['typ'] } },
+      ['/schema/properties/typ/minLenght', '/schema/reqired'],
+    ],
     [
       'a reference out of the document',
       { schema: schemaOf({ a: { $ref: 'https://example.com/x.json' } }) },

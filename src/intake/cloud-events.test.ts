@@ -209,4 +209,17 @@ describe('intake of CloudEvents', () => {
     }
     assert.deepEqual(new Set(batches().map((batch) => batch.ids?.[0])), new Set(['/s#ñ 1']));
   });
+
+  it('tells of what is no CloudEvent once, not by each attribute that it lacks', async () => {
+    const { take } = setUp();
+    const refused = await take('[1]', { headers: { 'content-type': 'application/cloudevents+json' } }).then(
+      () => assert.fail('it was taken'),
+      (error: unknown) => error,
+    );
+    assert.ok(isAzudError(refused, 'not-an-event'));
+    assert.deepEqual(
+      refused.errors.map(({ message }) => message),
+      ['a CloudEvent must be a JSON object'],
+    );
+  });
 });

@@ -17,7 +17,8 @@ type Attribute = (typeof ATTRIBUTES)[number];
 type Attributes = Partial<Record<Attribute, string>>;
 
 interface CloudEvent {
-  readonly attributes: Attributes;
+  /** Null when there is no envelope to read them from. */
+  readonly attributes: Attributes | null;
   /** Where `data` lies, or the bytes it holds. */
   readonly data: { readonly body: Buffer; readonly from: number; readonly to: number } | null;
   /** Kept when there is no data. */
@@ -71,7 +72,7 @@ export class CloudEvents {
     if (scanner.kind !== KIND.OBJECT) {
       const message = 'a CloudEvent must be a JSON object';
       this.#take(
-        { attributes: {}, data: null, original, errors: [{ path: '', code: 'not_an_event', message }] },
+        { attributes: null, data: null, original, errors: [{ path: '', code: 'not_an_event', message }] },
         request,
       );
       return to;
@@ -84,11 +85,11 @@ export class CloudEvents {
   }
 
   #take({ attributes, data, original, errors }: CloudEvent, { dataset, allow, draft }: Request): void {
-    const problems = [...errors, ...attributeProblems(attributes)];
-    const validator = this.#choose(dataset, attributes.type, problems);
+    const problems = [...errors, ...(attributes ? attributeProblems(attributes) : [])];
+    const validator = this.#choose(dataset, attributes?.type, problems);
     const { name } = validator.dataset;
     if (dataset === null) allow?.(name);
-    const { source, id } = attributes;
+    const { source, id } = attributes ?? {};
     const eventId = source && id && problems.length === 0 ? cloudEventId(source, id) : null;
     if (problems.length === 0 && !data) problems.push(problem('/data', 'data is missing: it is the event'));
     if (problems.length > 0 || !data) {

@@ -21,6 +21,19 @@ describe('the form of a body', () => {
     assert.equal(of('application/cloudevents+json', { 'ce-id': '1' }), 'cloudevent');
   });
 
+  it('is refused where an id in the headers would be passed over: binary mode is JSON', () => {
+    for (const type of ['text/csv', 'application/x-ndjson', 'application/cloudevents-batch+json;x=y']) {
+      const refused = { code: 'unsupported-media-type' };
+      if (type.startsWith('application/cloudevents')) assert.equal(of(type, { 'ce-id': '1' }), 'cloudevent-batch');
+      else assert.throws(() => of(type, { 'ce-id': '1' }), refused, type);
+    }
+  });
+
+  it('is refused for CSV that says it has no header line: its first row would be lost', () => {
+    assert.throws(() => of('text/csv; charset=utf-8; Header=absent'), { code: 'unsupported-media-type' });
+    assert.throws(() => of('text/csv;header="absent"'), { code: 'unsupported-media-type' });
+  });
+
   it('is refused for anything else', () => {
     for (const type of [
       '',

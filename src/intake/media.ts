@@ -17,20 +17,22 @@ const FORMS: Readonly<Record<string, Form>> = {
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const MEDIA_TYPE = new RegExp(`^\\s*(${TOKEN}/${TOKEN})\\s*((?:;\\s*${TOKEN}=(?:${TOKEN}|"[^"\\\\]*")\\s*)*);?\\s*$`);
 const CHARSET = new RegExp(`;\\s*charset=(${TOKEN}|"[^"\\\\]*")`, 'gi');
+/** RFC 4180: the first line is a row like the others. */
+const HEADERLESS = /;\s*header="?absent\b/i;
 const BINARY_MARKS = ['ce-specversion', 'ce-id', 'ce-source', 'ce-type'];
 
 /** @throws AzudError `unsupported-media-type`, `unsupported-charset` */
 export function formOf(headers: Headers): Form {
-  const type = mediaType(headers['content-type']);
-  if (
-    isJson(type) &&
-    !type.startsWith('application/cloudevents') &&
-    BINARY_MARKS.some((mark) => headers[mark] !== undefined)
-  ) {
+  const header = headers['content-type'];
+  const type = mediaType(header);
+  if (!type.startsWith('application/cloudevents') && BINARY_MARKS.some((mark) => headers[mark] !== undefined)) {
+    // Of another type the attributes, the event's id among them, would be passed over.
+    if (!isJson(type)) throw unsupported(`${type} in the binary mode of CloudEvents`);
     return 'cloudevent-binary';
   }
   const form = Object.hasOwn(FORMS, type) ? FORMS[type] : undefined;
   if (form === undefined) throw unsupported(type);
+  if (form === 'csv' && HEADERLESS.test(String(header))) throw unsupported('text/csv without a header line');
   return form;
 }
 

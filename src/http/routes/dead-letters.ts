@@ -35,6 +35,7 @@ const FILTER: JsonSchema = {
   type: 'object',
   properties: { dataset: text, code: text, since: time, transaction_id: uuid },
 };
+const JSON_HEADER = `-H 'content-type: application/json'`;
 const BODY_ERRORS = ['invalid-json', 'invalid-parameter', 'unsupported-media-type', 'unsupported-charset'] as const;
 /** Of a route that takes no parameter. */
 const NONE: ReadonlySet<string> = new Set();
@@ -93,7 +94,7 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
       202: json('Safe, and on its way to the store.', replayed()),
     },
     errors: [...BODY_ERRORS, 'dead-letter-not-found', 'already-discarded', 'schema-violation'],
-    example: `-d '{"event":{}}'`,
+    example: `${JSON_HEADER} -d '{"event":{}}'`,
     async handler(request, rooms) {
       const { params, query, principal, signal } = request;
       const body = jsonBody(request);
@@ -127,7 +128,7 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
       }),
     },
     errors: [...BODY_ERRORS, 'empty-body', 'invalid-patch'],
-    example: `-d '{"filter":{"code":"schema_violation"},"dry_run":true}'`,
+    example: `${JSON_HEADER} -d '{"filter":{"code":"schema_violation"},"dry_run":true}'`,
     async handler(request, rooms) {
       const asked = { actor: request.principal.name, signal: request.signal };
       readOnce(request.query, NONE);
@@ -144,7 +145,7 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
     requestBody: bodyOf('Which, and why.', { ids: list(uuid), filter: FILTER, reason: text }),
     responses: { 200: json('The result.', record({ matched: count, discarded: count })) },
     errors: [...BODY_ERRORS, 'empty-body', 'dead-letter-not-found'],
-    example: `-d '{"filter":{"dataset":"flights"},"reason":"test data"}'`,
+    example: `${JSON_HEADER} -d '{"filter":{"dataset":"flights"},"reason":"test data"}'`,
     async handler(request, rooms) {
       const asked = { actor: request.principal.name, signal: request.signal };
       readOnce(request.query, NONE);
