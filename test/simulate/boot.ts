@@ -191,8 +191,10 @@ export class Boot {
   #exits(error: Error): void {
     const { history, flipped } = this.#options;
     const named = isAzudError(error, 'log-damaged');
-    if (flipped && named) this.incident = true;
-    else if (!this.troubles.happened || named)
+    if (flipped && named) {
+      this.incident = true;
+      history.damaged = true;
+    } else if (!this.troubles.happened || named)
       history.wrong(`the process ended by itself: ${(error as AzudError).code} ${error.message}`);
     this.#ends('exit');
   }

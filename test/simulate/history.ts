@@ -89,6 +89,23 @@ export class History {
     this.lies(batchId, position);
   }
 
+  /** A damaged record was met: before the next boot loads, the operator skips it. */
+  damaged = false;
+  /** Records that were skipped. */
+  skipped = 0;
+
+  /** So many records from a place on cannot be read any more: what stands there now is none of the batches sent. */
+  skips(first: number, records: number): void {
+    this.skipped += records;
+    for (const [place, id] of this.#places) {
+      const offset = Number(place.split(' ').at(-1));
+      if (offset < first || offset >= first + records) continue;
+      this.#places.delete(place);
+      const batch = this.batches.get(id);
+      if (batch?.acked) this.#unpromise(batch);
+    }
+  }
+
   /** Ids of the batches that are acknowledged. */
   get acknowledged(): ReadonlySet<string> {
     return new Set([...this.batches.values()].flatMap(({ id, acked }) => (acked ? id : [])));
@@ -98,10 +115,13 @@ export class History {
   putBack(kept: ReadonlySet<string>): void {
     this.older = true;
     for (const batch of this.batches.values()) {
-      if (!batch.acked || kept.has(batch.id)) continue;
-      batch.acked = false;
-      for (const n of batch.events) (this.events.get(n) as SentEvent).acked -= 1;
+      if (batch.acked && !kept.has(batch.id)) this.#unpromise(batch);
     }
+  }
+
+  #unpromise(batch: SentBatch): void {
+    batch.acked = false;
+    for (const n of batch.events) (this.events.get(n) as SentEvent).acked -= 1;
   }
 
   /** A place names one batch, for ever. */

@@ -100,8 +100,13 @@ export class Machine {
   async open(): Promise<Adoption | null> {
     await this.broker.open();
     await this.store.open([...LOADED.values()], { allowDestructive: false, onStep: () => {} });
+    const { repair } = this.#owner;
+    const { history } = this.#options;
+    for (const { places } of history.damaged ? await repair.skip(true) : [])
+      for (const { first, records } of places) history.skips(first, records);
+    history.damaged = false;
     const rooms = { broker: this.broker, store: this.store, datasets: LOADED };
-    return planAdoption({ ...rooms, repair: this.#owner.repair });
+    return planAdoption({ ...rooms, repair });
   }
 
   async adopt(adoption: Adoption): Promise<void> {

@@ -82,7 +82,7 @@ export class Operator {
     await machine.letters.discard(body, { actor: 'operator', signal: SIGNAL });
   }
 
-  async #anyLetter(): Promise<{ readonly id: string; readonly n: number } | null> {
+  async #anyLetter(): Promise<FoundLetter | null> {
     const { machine, chance } = this.#options;
     const letters = await lettersOf(machine);
     if (letters.length === 0) return null;
@@ -92,7 +92,8 @@ export class Operator {
 
 export interface FoundLetter {
   readonly id: string;
-  readonly n: number;
+  /** Null: its bytes are lost with a damaged record of the log. */
+  readonly n: number | null;
   readonly state: string;
 }
 
@@ -111,11 +112,11 @@ export async function lettersOf({ store }: Machine): Promise<readonly FoundLette
     { timeoutMs: 1e9, rowsMax: 1e9, signal: SIGNAL },
   );
   const at = (name: string) => columns.findIndex((column) => column.name === name);
-  const [id, original, state] = [at('id'), at('original'), at('state')];
+  const [id, original, state, code] = [at('id'), at('original'), at('state'), at('code')];
   const found: FoundLetter[] = [];
   for await (const rows of stream.chunks) {
     for (const row of rows) {
-      const n = numberOf(Buffer.from(String(row[original]), 'base64'));
+      const n = row[code] === 'log_damaged' ? null : numberOf(Buffer.from(String(row[original]), 'base64'));
       found.push({ id: String(row[id]), n, state: String(row[state]) });
     }
   }

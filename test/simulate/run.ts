@@ -75,7 +75,7 @@ class Run {
   }
 
   get #isOver(): boolean {
-    return this.#history.faults.length > 0 || this.#sums.incidents > 0;
+    return this.#history.faults.length > 0;
   }
 
   async #boot(number: number, last: boolean): Promise<void> {
