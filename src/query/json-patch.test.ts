@@ -6,6 +6,10 @@ import { applyPatch, readPatch } from './json-patch.ts';
 const patched = (document: string, patch: unknown) =>
   JSON.stringify(applyPatch(parseExact(document), readPatch(parseExact(JSON.stringify(patch)))));
 
+/** Each copies the whole of what the ones before it made. */
+const copies = (path: (n: number) => string) =>
+  Array.from({ length: 18 }, (_, n) => ({ op: 'copy', from: '', path: path(n) }));
+
 describe('a patch', () => {
   // Most are the examples of RFC 6902, appendix A.
   const APPLIED: readonly (readonly [string, unknown[], string])[] = [
@@ -71,6 +75,9 @@ describe('a patch', () => {
     ['{"a":"10"}', [{ op: 'test', path: '/a', value: 10 }], /the test of \/a fails/],
     ['{"a":12345678901234567890}', [{ op: 'test', path: '/a', value: 12345678901234567000 }], /fails/],
     ['{}', Array.from({ length: 101 }, () => ({ op: 'remove', path: '/a' })), /more than 100/],
+    ['{"n":1}', copies((n) => `/k${n}`), /copies more than 262144 characters/],
+    [`{"n":"${'x'.repeat(100_000)}"}`, copies((n) => `/k${n}`), /copies more than 262144 characters/],
+    ['{}', copies((n) => '/a'.repeat(2 ** Math.min(n, 8))), /copies more than 32 levels/],
   ];
   for (const [document, patch, message] of REFUSED) {
     test(`is refused: ${JSON.stringify(patch).slice(0, 60)} on ${document}`, () => {

@@ -1,4 +1,5 @@
 import { AzudError } from '../error/azud-error.ts';
+import { INTAKE_LIMITS, JSON_LIMITS } from '../limits.ts';
 import { equalJson, isJsonObject } from './exact-json.ts';
 
 /** One operation of a JSON Patch (RFC 6902). */
@@ -53,8 +54,26 @@ function readPointer(pointer: unknown): Path | null {
  */
 export function applyPatch(document: unknown, patch: readonly PatchOperation[]): unknown {
   let root: unknown = copyOf(document);
-  for (const operation of patch) root = apply(root, operation);
+  let room = INTAKE_LIMITS.eventBytesMax;
+  for (const operation of patch) {
+    // Copies of copies double each time: what is copied in all is no more than an event may be.
+    if (operation.op === 'copy') room = roomAfter(get(root, operation.from), room, JSON_LIMITS.depthMax);
+    root = apply(root, operation);
+  }
   return root;
+}
+
+/** What is left of `room` characters after a value of at most `levels`. @throws AzudError `invalid-patch` when it does not fit */
+function roomAfter(value: unknown, room: number, levels: number): number {
+  if (levels < 0) throw invalid(`the patch copies more than ${JSON_LIMITS.depthMax} levels`);
+  let left = room - 1;
+  if (typeof value === 'string') left -= value.length;
+  else if (Array.isArray(value)) for (const inner of value) left = roomAfter(inner, left, levels - 1);
+  else if (isJsonObject(value)) {
+    for (const name of Object.keys(value)) left = roomAfter(value[name], left - name.length, levels - 1);
+  }
+  if (left < 0) throw invalid(`the patch copies more than ${INTAKE_LIMITS.eventBytesMax} characters`);
+  return left;
 }
 
 function apply(root: unknown, operation: PatchOperation): unknown {
