@@ -10,6 +10,7 @@ import { inexactNumbers } from './exact-number.ts';
 import { BYTE } from './json/byte.ts';
 import { KIND } from './json/number.ts';
 import { JsonScanner } from './json/scanner.ts';
+import { Patterns } from './patterns.ts';
 import { compilePlainCheck, type PlainCheck } from './plain-check.ts';
 import { pointer, topLevelName } from './pointer.ts';
 import { compileSchema } from './schema.ts';
@@ -106,6 +107,7 @@ export class Validator {
   extras = false;
   readonly #validate: ValidateFunction;
   readonly #plain: PlainCheck | null;
+  readonly #patterns = new Patterns();
   readonly #id: { readonly name: string; readonly index: number } | null;
   readonly #key: { readonly name: string; readonly index: number } | null;
 
@@ -113,14 +115,19 @@ export class Validator {
     this.dataset = dataset;
     this.scanner = new JsonScanner(dataset.columns.map((column) => column.name));
     const errors: RowError[] = [];
-    const validate = compileSchema(dataset.schema, errors);
+    const validate = compileSchema(dataset.schema, errors, this.#patterns);
     if (!validate) throw new AzudError('invalid-config', `dataset ${dataset.name}: ${errors[0]?.message}`, { errors });
     this.#validate = validate;
-    this.#plain = compilePlainCheck(dataset.schema, dataset.columns);
+    this.#plain = compilePlainCheck(dataset.schema, dataset.columns, this.#patterns);
     const located = (name: string | null) =>
       name === null ? null : { name, index: dataset.columns.findIndex((column) => column.name === name) };
     this.#id = located(dataset.eventId);
     this.#key = located(dataset.key);
+  }
+
+  /** A new body: what its events may take to be matched with patterns is counted from here. */
+  begin(): void {
+    this.#patterns.begin();
   }
 
   /** Checks one event, of which nothing is known. Never throws for what the event holds. */
@@ -147,7 +154,8 @@ export class Validator {
 
   /**
    * Reads the event at `from` of bytes that are UTF-8; it ends at or before `to`. Answers the position after it and sets
-   * `errors`, `eventId` and `extras`. @throws AzudError `invalid-json`, `too-deep`: nobody knows where the event ends
+   * `errors`, `eventId` and `extras`. @throws AzudError `invalid-json`, `too-deep`: nobody knows where the event ends;
+   * `too-large`: the patterns take too long
    */
   read(bytes: Buffer, from: number, to: number): number {
     const { scanner } = this;

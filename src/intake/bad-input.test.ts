@@ -26,7 +26,20 @@ const tickets = compileDataset('tickets', {
   schema: { type: 'object', properties: { ticket_id: { type: 'string' } } },
   event_id: '/ticket_id',
 });
-const datasets = new Map([flights, tickets].map((dataset) => [dataset.name, dataset]));
+/** Whose patterns a client can make last for ever, and whose other rules took long once. */
+const traps = compileDataset('traps', {
+  schema: {
+    type: 'object',
+    properties: {
+      nested: { type: 'string', pattern: '^(a+)+$' },
+      loose: { type: ['string', 'null'], pattern: '\\S+@\\S+\\.\\S+' },
+      url: { type: 'string', format: 'url' },
+      items: { type: 'array', uniqueItems: true },
+    },
+    patternProperties: { '^(k|k)+$': { type: 'string' } },
+  },
+});
+const datasets = new Map([flights, tickets, traps].map((dataset) => [dataset.name, dataset]));
 
 /** An intake whose broker keeps what it is given. */
 function setUp() {
@@ -189,5 +202,70 @@ describe('intake refuses', () => {
       'invalid-utf8',
     ]);
     assert.match(utf8.message, /line 1, column 10/);
+  });
+});
+
+describe('a body that is made to keep the check busy', () => {
+  const PATTERNS: readonly (readonly [what: string, event: unknown])[] = [
+    ['a pattern that repeats what repeats', { nested: `${'a'.repeat(60)}!` }],
+    ['a pattern that may begin anywhere', { loose: 'a'.repeat(200_000) }],
+    ['a pattern of names', { [`${'k'.repeat(60)}!`]: 'x' }],
+  ];
+  for (const [what, event] of PATTERNS) {
+    for (const type of ['application/json', 'application/x-ndjson', 'text/csv']) {
+      it(`is refused in time: ${what}, ${type}`, async () => {
+        const { take, messages } = setUp();
+        const [cells] = Object.entries(event as Record<string, string>);
+        const body = type === 'text/csv' ? `${cells?.join('\n')}\n` : `${JSON.stringify(event)}\n`;
+        const begun = performance.now();
+        await assert.rejects(take(body, { dataset: 'traps', headers: { 'content-type': type } }), {
+          code: 'too-large',
+          message: /patterns of the schema/,
+        });
+        assert.ok(performance.now() - begun < 3 * INTAKE_LIMITS.patternsMsMax);
+        assert.deepEqual(messages, []);
+        await take('{"nested":"aaa","loose":"a@b.c"}', { dataset: 'traps' });
+      });
+    }
+  }
+
+  it('is refused in time when its many events are slow together', async () => {
+    const { take } = setUp();
+    const body = `${JSON.stringify({ loose: 'a'.repeat(100) })}\n`.repeat(10_000);
+    const begun = performance.now();
+    await assert.rejects(take(body, { dataset: 'traps', headers: { 'content-type': 'application/x-ndjson' } }), {
+      code: 'too-large',
+    });
+    assert.ok(performance.now() - begun < 5 * INTAKE_LIMITS.patternsMsMax);
+  });
+
+  it('costs no more than its size: addresses, and items that must differ', async () => {
+    const { take } = setUp();
+    const items = Array.from({ length: 30_000 }, (_, n) => [n]);
+    const begun = performance.now();
+    await take(JSON.stringify({ items }), { dataset: 'traps' });
+    for (const url of ['http://'.repeat(30_000), `http://${'a@'.repeat(100_000)}`, `http://${'a.'.repeat(100_000)}/ `])
+      await assert.rejects(take(JSON.stringify({ url }), { dataset: 'traps' }), { code: 'schema-violation' });
+    assert.ok(performance.now() - begun < 3_000, `${performance.now() - begun} ms`);
+  });
+
+  it('is checked as before', async () => {
+    const { take } = setUp();
+    const good = [
+      { url: 'https://user:pa:ss@example.com:8080/a?b#c' },
+      { items: [1, '1', { a: 1, b: [2] }, { a: 1, b: [3] }, null] },
+      { nested: 'a'.repeat(5_000) },
+    ];
+    assert.equal((await take(JSON.stringify(good), { dataset: 'traps' })).accepted, good.length);
+    const bad = [{ url: 'http://a b.com' }, { items: [{ a: 1, b: 2 }, 3, { b: 2, a: 1 }] }, { items: [0, -0.0] }];
+    const { errors } = await take(JSON.stringify([{}, ...bad]), { dataset: 'traps' });
+    assert.deepEqual(
+      errors.map(({ row, path, code }) => [row, path, code]),
+      [
+        [2, '/url', 'schema_violation'],
+        [3, '/items', 'schema_violation'],
+        [4, '/items', 'schema_violation'],
+      ],
+    );
   });
 });

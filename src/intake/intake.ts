@@ -113,6 +113,7 @@ export class Intake {
 
   #read(form: Form, body: Buffer, { request, draft }: { request: IntakeRequest; draft: Draft }): void {
     const { dataset } = request;
+    for (const validator of this.#validators.values()) validator.begin();
     // The lines of NDJSON stand alone, in their encoding too.
     if (form !== 'ndjson') requireUtf8(body);
     if (form === 'json') readJson(body, this.#validatorOf(dataset), draft);

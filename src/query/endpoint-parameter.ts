@@ -1,6 +1,7 @@
-import type { RowError } from '../error/azud-error.ts';
+import { isAzudError, type RowError } from '../error/azud-error.ts';
 import { rowCode } from '../error/catalogue.ts';
 import type { ColumnType } from '../event/dataset.ts';
+import { Patterns } from '../event/patterns.ts';
 import type { Value } from '../store/driver.ts';
 import type { ParameterDeclaration, ParameterType } from './config.ts';
 import { expected, parseValue } from './values.ts';
@@ -114,7 +115,7 @@ function textRules(type: ColumnType, declaration: ParameterDeclaration, fail: Fa
   }
   if (isGiven(pattern)) {
     const compiled = compilePattern(pattern);
-    if (compiled) rules.push({ holds: (_, text) => compiled.test(text), expected: `text that matches ${pattern}` });
+    if (compiled) rules.push({ holds: (_, text) => compiled(text), expected: `text that matches ${pattern}` });
     else fail('pattern', 'is not a regular expression');
   }
   return rules;
@@ -124,10 +125,20 @@ function isGiven<T>(value: T): value is NonNullable<T> {
   return value !== null && value !== undefined;
 }
 
-/** Null when it is none. */
-function compilePattern(pattern: string): RegExp | null {
+/** Null when it is none. A text that takes too long to be matched does not match. */
+function compilePattern(pattern: string): ((text: string) => boolean) | null {
+  const patterns = new Patterns();
   try {
-    return new RegExp(pattern, 'u');
+    const compiled = patterns.compile(pattern);
+    return (text) => {
+      patterns.begin();
+      try {
+        return compiled.test(text);
+      } catch (error) {
+        if (isAzudError(error, 'too-large')) return false;
+        throw error;
+      }
+    };
   } catch {
     return null;
   }

@@ -60,7 +60,8 @@ function single(column: Column, text: string): Value {
 
 /** `a,b` or `(a,b)`; `"x,y"` is one value, `""` inside quotes one quote. */
 function listOf(name: string, text: string): readonly string[] {
-  const inner = text.startsWith('(') && text.endsWith(')') ? text.slice(1, -1) : text;
+  if (text.startsWith('(') && !text.endsWith(')')) throw invalidParameter(name, 'has a list with an unclosed bracket');
+  const inner = text.startsWith('(') ? text.slice(1, -1) : text;
   const items: string[] = [];
   const item = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
   for (;;) {

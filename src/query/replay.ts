@@ -33,6 +33,7 @@ export class Corrector {
   check(letter: OpenLetter, event: Buffer): Correction {
     const validator = this.#validator(letter.dataset);
     if (!validator) return refusal('dataset-not-found', `the dataset ${letter.dataset} is not declared`);
+    validator.begin();
     const { errors, eventId, extras, line } = validator.check(event);
     if (errors.length > 0) return { errors };
     // An event that never had an id gets the letter's: a letter is replayed once, and so is its event.

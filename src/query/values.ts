@@ -17,7 +17,7 @@ const EXPECTED: Readonly<Record<ColumnType, string>> = {
   timestamp: 'a time such as 2026-01-31T08:00:00Z, or a day',
   date: 'a day such as 2026-01-31',
   uuid: 'a UUID',
-  json: 'text',
+  json: 'JSON',
 };
 
 /** What `parseValue` wants for a type, in words. */
@@ -32,8 +32,9 @@ export function expected(type: ColumnType): string {
 export function parseValue(type: ColumnType, text: string): Value | undefined {
   switch (type) {
     case 'string':
-    case 'json':
       return text;
+    case 'json':
+      return isJson(text) ? text : undefined;
     case 'integer':
       return parseInteger(text);
     case 'number':
@@ -48,6 +49,15 @@ export function parseValue(type: ColumnType, text: string): Value | undefined {
       return isDate(text) ? text : undefined;
     case 'uuid':
       return isUuid(text) ? text.toLowerCase() : undefined;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
