@@ -81,6 +81,7 @@ describe('the command line', () => {
     'a pair without =': [['query', 'a', '--param', 'x'], /--param takes name=value; got "x"/],
     'a number': [['rows', 'a', '--limit', 'ten'], /--limit takes a whole number; got "ten"/],
     'a parameter given twice': [['sql', 'SELECT $x', '-p', 'x=1', '-p', 'x=2'], /--param x is given more than once/],
+    'a token of two lines': [['rows', 'a', '--token', 'one\ntwo'], /the token has spaces, line breaks/],
     'an address': [['rows', 'a', '--url', 'localhost'], /--url takes an address like/],
   };
   for (const [name, [argv, words]] of Object.entries(TYPOS)) {

@@ -17,6 +17,7 @@ export interface ClientRequest {
 
 export type QueryPair = readonly [name: string, value: string | undefined];
 
+const TOKEN_HINT = 'Give a valid token with --token-file, or in AZUD_TOKEN_FILE or AZUD_TOKEN.';
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
 /** Speaks to a running Azud. Problems come back as the AzudErrors they were. */
@@ -71,6 +72,9 @@ export function clientOf({ values }: Invocation, { env, folder, clock }: World):
     throw usage(`--url takes an address like ${DEFAULT_URL}; got "${url}"`);
   const file = values['token-file'] ?? (values.token === undefined ? env.AZUD_TOKEN_FILE : undefined);
   const token = file === undefined ? (values.token ?? env.AZUD_TOKEN ?? null) : readToken(resolve(folder, file));
+  // The token itself is not shown: what is wrong with it may be that it is half of the right one.
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token))
+    throw usage('the token has spaces, line breaks or other characters that no token has');
   return new Client(url, { token, clock });
 }
 
@@ -94,9 +98,10 @@ async function problemOf(response: Response, nowMs: number): Promise<AzudError> 
   const text = await response.text().catch(() => '');
   const problem = parseProblem(text);
   const seconds = retryAfterSeconds(response.headers.get('retry-after'), nowMs);
+  const hint = response.status === 401 ? TOKEN_HINT : problem.hint;
   const detail = problem.detail ?? problem.title ?? `${response.status} ${response.statusText}`;
   return new AzudError(codeOf(problem.code, response.status), String(detail), {
-    ...(typeof problem.hint === 'string' && { hint: problem.hint }),
+    ...(typeof hint === 'string' && { hint }),
     ...(Array.isArray(problem.errors) && { errors: problem.errors as RowError[] }),
     ...(seconds !== null && { retryAfterSeconds: seconds }),
   });

@@ -3,6 +3,24 @@ import { after, before, describe, test } from 'node:test';
 import { runAzud } from '../support/command.ts';
 import { type System, startSystem } from '../support/system.ts';
 
+test('a server that asks for a token: the command says how to give one', async () => {
+  const config = {
+    auth: { tokens: [{ name: 'reader', secret: 'a-secret-of-the-reader', scopes: ['query:*'] }] },
+    datasets: { numbers: { schema: { type: 'object', properties: { n: { type: 'integer' } } } } },
+  };
+  const azud = await startSystem({ config });
+  try {
+    const words = ['rows', 'numbers', '--url', azud.url];
+    const without = await runAzud(words, { folder: azud.folder });
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, /--token-file/);
+    const given = await runAzud(words, { folder: azud.folder, env: { AZUD_TOKEN: 'a-secret-of-the-reader' } });
+    assert.equal(given.code, 0, given.stderr);
+  } finally {
+    await azud.stop();
+  }
+});
+
 describe('the command line against a running system', () => {
   let azud: System;
   before(async () => {

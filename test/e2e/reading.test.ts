@@ -42,6 +42,22 @@ describe('reading as any HTTP client does', () => {
     });
   }
 
+  test('the document tells of the tag wherever there is one', async () => {
+    const { paths } = (await client.get('/openapi.json')).json;
+    for (const path of TAGGED) {
+      const [bare = ''] = path.split('?');
+      const documented = bare
+        .replace('/datasets/numbers', '/datasets/{dataset}')
+        .replace('/datasets/few', '/datasets/{dataset}');
+      const { responses, parameters } = paths[documented.replace(/17$/, '{id}')].get;
+      assert.ok(responses[304], path);
+      assert.ok(
+        parameters.some(({ name }: { name: string }) => name === 'If-None-Match'),
+        path,
+      );
+    }
+  });
+
   test('an answer that is not small is streamed, whole and without a tag', async () => {
     const { headers, json } = await client.get(`/v1/datasets/numbers/rows?limit=${LINES}&order=n`);
     assert.deepEqual([headers.get('etag'), headers.get('cache-control')], [null, 'no-store']);

@@ -75,7 +75,7 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
     responses: {
       200: json('The letter.', record({ ...SUMMARY, original: text, encoding: { enum: ['utf-8', 'base64'] } })),
     },
-    errors: ['dead-letter-not-found'],
+    errors: ['invalid-parameter', 'dead-letter-not-found'],
     async handler({ params, query, signal }, rooms) {
       readOnce(query, NONE);
       return jsonAnswer(200, await rooms.query().deadLetters.show(params.id ?? '', signal));

@@ -4,7 +4,7 @@ import type { EndpointParameter } from '../../query/endpoint-parameter.ts';
 import { entityAnswer } from '../entity.ts';
 import type { Parameter, PathParams, Route } from './route.ts';
 import { formOf, QUERY_ROUTE, rawParameter } from './serving.ts';
-import { formatParameter, inPath, list, record, rowsAnswer } from './shapes.ts';
+import { formatParameter, ifNoneMatch, inPath, list, readResponses, record } from './shapes.ts';
 
 /** A route a declared endpoint, at its own path, and one that says of any other name that there is none. */
 export function endpointRoutes(endpoints: ReadonlyMap<string, Endpoint>): Route[] {
@@ -23,8 +23,8 @@ function endpointRoute(endpoint: Endpoint): Route {
     summary: name.replaceAll('_', ' '),
     description: `${shape === 'row' ? 'One row, bare; 404 when there is none.' : 'Rows.'}${cached}`,
     scope: `query:${name}`,
-    parameters: [...[...params].map((entry) => parameterOf(path, entry)), formatParameter, rawParameter],
-    responses: { 200: rowsAnswer('The result.', shape === 'row' ? row : record({ data: list(row) })) },
+    parameters: [...[...params].map((entry) => parameterOf(path, entry)), formatParameter, rawParameter, ifNoneMatch],
+    responses: readResponses('The result.', shape === 'row' ? row : record({ data: list(row) })),
     errors: [
       'invalid-parameter',
       ...(shape === 'row' ? (['row-not-found'] as const) : []),
@@ -59,7 +59,7 @@ function unknownRoute(): Route {
     description: 'The declared endpoints stand below, each with its parameters.',
     scope: { documented: 'query:{name}', of: ({ name = '' }: PathParams) => `query:${name}` },
     parameters: [inPath('name', 'Of the endpoint.')],
-    responses: { 200: rowsAnswer('The result.', { type: 'object' }) },
+    responses: readResponses('The result.', { type: 'object' }),
     errors: ['endpoint-not-found'],
     example: '',
     streamed: true,

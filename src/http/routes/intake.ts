@@ -116,7 +116,12 @@ function anyDatasetRoute(): Route {
 }
 
 function cloudEventsRoute(): Route {
-  const content = { 'application/cloudevents+json': {}, 'application/cloudevents-batch+json': {} };
+  const content = {
+    'application/cloudevents+json': {},
+    'application/cloudevents-batch+json': {},
+    // Binary mode: the attributes are headers.
+    'application/json': { type: 'object' },
+  };
   return {
     ...COMMON,
     id: 'take_in_cloudevents',
@@ -126,7 +131,11 @@ function cloudEventsRoute(): Route {
     // Each event's dataset is known, and its scope asked for, only when it has been read.
     scope: { documented: 'intake:{type of each event}', of: () => 'any' },
     parameters: [...QUERY_PARAMETERS, KEY_HEADER],
-    requestBody: { required: true, description: 'CloudEvents 1.0.', content },
+    requestBody: {
+      required: true,
+      description: 'CloudEvents 1.0; plain JSON with `ce-…` headers is the binary mode.',
+      content,
+    },
     example:
       `-H 'content-type: application/cloudevents+json' ` +
       `-d '{"specversion":"1.0","id":"1","source":"/shell","type":"flights","data":{}}'`,

@@ -66,6 +66,14 @@ export const rowsAnswer = (description: string, schema: JsonSchema): ResponseDoc
   },
 });
 
+/** The answers of a read: its rows, or nothing for a caller who has them. */
+export const readResponses = (description: string, schema: JsonSchema) => ({
+  200: rowsAnswer(description, schema),
+  304: { description: 'Not changed since the tag in `If-None-Match`.' },
+});
+
+export const ifNoneMatch = inHeader('If-None-Match', 'The `ETag` of an answer that the caller has.');
+
 /** `components.schemas` of the OpenAPI document. */
 export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   RowError: {
