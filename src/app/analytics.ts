@@ -21,6 +21,7 @@ import type { Caches } from './caches.ts';
 import { identityOf } from './identity.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
 import { Rebuild } from './rebuild.ts';
+import { noteShapes } from './table-shapes.ts';
 
 export interface AnalyticsOptions extends ComposeContext {
   readonly plan: ProcessPlan;
@@ -48,6 +49,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
   const driver = await createStoreDriver(config.store, { dataDir: config.dataDir, log, metrics, onFatal, onStuck });
   const store = new Store(driver, { clock: systemClock, metrics, log });
   await store.open([...config.datasets.values()], { allowDestructive: plan.allowDestructive, onStep });
+  await noteShapes(config, log);
   if (plan.roles.includes('loader')) await refuseOtherLog(broker, store);
   const rebuild = await Rebuild.begin({ store, broker, clock: systemClock, log });
   const { cursorKey, group } = await identityOf(store, config.dataDir);

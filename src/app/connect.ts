@@ -13,6 +13,7 @@ import { Store } from '../store/store.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { prepareDataDir } from './data-dir.ts';
+import { noteShapes } from './table-shapes.ts';
 
 /** One part of the system, as it was found. */
 export interface Trial {
@@ -68,6 +69,7 @@ async function* tryStore(config: Config): AsyncGenerator<Trial> {
     const driver = await createStoreDriver(config.store, { ...context, dataDir: config.dataDir, onFatal: () => {} });
     store = new Store(driver, { ...context, retry: ONCE });
     await store.open([...config.datasets.values()], { allowDestructive: false, onStep: () => {} });
+    await noteShapes(config, silentLog);
     const endpoints = compileEndpoints(config.endpoints);
     const faults = await endpointFaults({ endpoints, store }, new AbortController().signal);
     yield { what, error: null, detail: 'open, and the tables fit' };

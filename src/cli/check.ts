@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
-import { isAzudError, messageOf } from '../error/azud-error.ts';
+import { isAzudError, messageOf, type RowError } from '../error/azud-error.ts';
+import { CATALOGUE } from '../error/catalogue.ts';
 import { CONFIG_OPTIONS, type Command, JSON_OPTION, type World } from './command.ts';
 import { configOf } from './configuration.ts';
 
@@ -19,6 +20,10 @@ export const check: Command = {
   options: {
     ...CONFIG_OPTIONS,
     connect: { type: 'boolean', description: 'Open the broker, the store and the cache, and fit the tables.' },
+    'allow-destructive': {
+      type: 'boolean',
+      description: 'Show what a start with --allow-destructive would drop, and do not call it wrong.',
+    },
     schema: { type: 'boolean', description: 'Print the JSON Schema of azud.yaml, for editors.' },
     json: JSON_OPTION,
   },
@@ -40,6 +45,7 @@ export const check: Command = {
       tell,
       load: () => configOf(invocation, world),
       connect: invocation.flags.has('connect'),
+      allowDestructive: invocation.flags.has('allow-destructive'),
     });
     if (json) world.out.json({ ok: exit === 0, findings });
     return exit;
@@ -50,9 +56,10 @@ interface Examination {
   readonly tell: (finding: Finding) => void;
   readonly load: () => Promise<Config>;
   readonly connect: boolean;
+  readonly allowDestructive: boolean;
 }
 
-async function examine({ tell, load, connect }: Examination): Promise<number> {
+async function examine({ tell, load, connect, allowDestructive }: Examination): Promise<number> {
   let config: Config;
   try {
     config = await load();
@@ -66,17 +73,36 @@ async function examine({ tell, load, connect }: Examination): Promise<number> {
     return error.entry.exit;
   }
   for (const finding of plan(config)) tell(finding);
-  if (!connect) return 0;
-  return connecting(config, tell);
+  if (connect) return connecting(config, { tell, allowDestructive });
+  const { destructiveChanges } = await import('../app/table-shapes.ts');
+  const changes = await destructiveChanges(config);
+  if (changes.length === 0) return 0;
+  tellChanges(changes, { tell, allowDestructive });
+  return allowDestructive ? 0 : CATALOGUE['destructive-change'].exit;
+}
+
+type Telling = Pick<Examination, 'tell' | 'allowDestructive'>;
+
+function tellChanges(changes: readonly RowError[], { tell, allowDestructive }: Telling): void {
+  const hint = allowDestructive ? '' : `. ${CATALOGUE['destructive-change'].hint}`;
+  for (const { path, message } of changes) {
+    tell({ ok: allowDestructive, what: `dataset ${path.split('/')[2]}`, detail: `${message}${hint}`, path });
+  }
 }
 
 /** One line a part. @returns the exit code of the first that fails */
-async function connecting(config: Config, tell: Examination['tell']): Promise<number> {
+async function connecting(config: Config, telling: Telling): Promise<number> {
+  const { tell, allowDestructive } = telling;
   const { tryParts } = await import('../app/connect.ts');
   let exit = 0;
   for await (const { what, error, detail } of tryParts(config)) {
     if (error === null) {
       tell({ ok: true, what, detail });
+      continue;
+    }
+    if (isAzudError(error, 'destructive-change')) {
+      tellChanges(error.errors, telling);
+      if (!allowDestructive) exit ||= error.entry.exit;
       continue;
     }
     tell({ ok: false, what, detail: withHint(error) });

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { stringify } from 'yaml';
 import { runAzud } from '../support/command.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -44,4 +47,52 @@ describe('the command line against a running system', () => {
       [3, 4, 5],
     );
   });
+
+  /** The words of a check of another schema for the same data, while the system runs. */
+  async function checked(properties: object, ...words: string[]) {
+    const file = join(azud.folder, 'changed.yaml');
+    await writeFile(file, stringify({ datasets: { numbers: { schema: { type: 'object', properties } } } }));
+    return runAzud(['check', '-c', file, '--data-dir', azud.dataDir, ...words], { folder: azud.folder });
+  }
+
+  test('azud check: a column more is well, one less or of another type is refused with the difference', async () => {
+    assert.equal((await checked({ n: { type: 'integer' }, more: { type: 'string' } })).code, 0);
+    const retyped = await checked({ n: { type: 'string' } });
+    assert.equal(retyped.code, 2);
+    assert.match(
+      retyped.stdout,
+      /^fail {2}dataset numbers .*column n would change from integer to string\. .*--allow-destructive/m,
+    );
+    const removed = await checked({ m: { type: 'integer' } }, '--json');
+    assert.equal(removed.code, 2);
+    assert.match(removed.stdout, /column n \(integer\) would be removed/);
+  });
+
+  test('azud check --allow-destructive: shows the difference, and does not call it wrong', async () => {
+    const { code, stdout } = await checked({ n: { type: 'string' } }, '--allow-destructive');
+    assert.equal(code, 0);
+    assert.match(stdout, /^ok {4}dataset numbers .*column n would change from integer to string$/m);
+  });
+});
+
+test('azud check --connect of a changed schema: refused unless it is allowed, and never carried out', async () => {
+  const config = (type: string) =>
+    stringify({ datasets: { numbers: { schema: { type: 'object', properties: { n: { type } } } } } });
+  const azud = await startSystem({ config: config('integer') });
+  try {
+    await azud.terminate();
+    await writeFile(join(azud.folder, 'changed.yaml'), config('string'));
+    const words = ['check', '--connect', '-c', 'changed.yaml', '--data-dir', azud.dataDir];
+    for (const [more, code] of [
+      [[], 2],
+      [['--allow-destructive'], 0],
+      [[], 2],
+    ] as const) {
+      const ended = await runAzud([...words, ...more], { folder: azud.folder });
+      assert.equal(ended.code, code, ended.stdout);
+      assert.match(ended.stdout, /column n would change from integer to string/);
+    }
+  } finally {
+    await azud.stop();
+  }
 });
