@@ -238,14 +238,36 @@ function draining(): AzudError {
 }
 
 /** What is wrong with the request's outside, if anything. Node truncates headers above its bound without a word. */
-function misfit({ rawHeaders, httpVersion, url = '/' }: IncomingMessage, limits: HttpLimits): AzudError | null {
+function misfit(
+  { rawHeaders, headers, httpVersion, url = '/' }: IncomingMessage,
+  limits: HttpLimits,
+): AzudError | null {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+    return new AzudError('bad-request', `the request is of HTTP/${httpVersion}; HTTP/1.1 is spoken here`);
+  }
+  // What does not end with chunked the parser refuses itself; of `gzip, chunked` it would leave the gzip to nobody.
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && (/,\s*chunked$/i.test(coding) || httpVersion !== '1.1')) {
+    return new AzudError('bad-request', `the transfer encoding ${coding.slice(0, 80)} is not taken`);
+  }
   if (rawHeaders.length >= limits.headersMax * 2) {
     return new AzudError('headers-too-large', `the request has more than ${limits.headersMax - 1} headers`);
   }
   let hosts = 0;
+  let types = 0;
+  let credentials = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    const { length } = rawHeaders[at] as string;
+    if (length !== 4 && length !== 12 && length !== 13) continue;
+    const name = (rawHeaders[at] as string).toLowerCase();
+    if (name === 'host') hosts += 1;
+    else if (name === 'content-type') types += 1;
+    else if (name === 'authorization') credentials += 1;
+  }
+  // Node takes the first of them, others on the way may take the last.
+  if (types > 1 || credentials > 1) {
+    const name = types > 1 ? 'Content-Type' : 'Authorization';
+    return new AzudError('invalid-header', `the request has more than one ${name} header`);
   }
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) {
     return new AzudError('invalid-header', `the request has ${hosts} Host headers; it needs one`);

@@ -28,6 +28,9 @@ export function guardSockets(server: Server, options: SocketGuardOptions): void 
       refuseSocket(socket, new AzudError('overloaded', `${limits.connectionsMax} connections are open`), options);
     }
   });
+  server.on('connect', (_, socket) => {
+    refuseSocket(socket as Socket, new AzudError('bad-request', 'this is no proxy: CONNECT is not taken'), options);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // A socket that is half way through an answer cannot be told anything else.
     if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket as Socket)) socket.destroy();

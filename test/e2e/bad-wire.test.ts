@@ -24,7 +24,7 @@ after(() => system.stop());
 
 const ORDERS = '/v1/events/orders';
 const JSON_HEAD = `POST ${ORDERS} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
-const SMUGGLED = `POST /v1/events/parcels HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"id":"smuggled"}`;
+const SMUGGLED = `POST /v1/events/parcels HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{"id":"smuggled"}`;
 
 /** Everything that is said to these bytes until the connection closes. */
 async function shout(bytes: string): Promise<string> {
@@ -45,6 +45,10 @@ const SMUGGLING: Readonly<Record<string, string>> = {
   '47 a length in hex': `${JSON_HEAD}Content-Length: 0x7\r\n\r\n{"n":1}`,
   '47 chunked twice': `${JSON_HEAD}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${SMUGGLED}`,
   '47 another transfer encoding': `${JSON_HEAD}Transfer-Encoding: xchunked\r\n\r\n${SMUGGLED}`,
+  '47 gzip, chunked': `${JSON_HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n7\r\n{"n":1}\r\n0\r\n\r\n`,
+  '47 chunked in HTTP/1.0': `${JSON_HEAD.replace('1.1', '1.0')}Transfer-Encoding: chunked\r\n\r\n7\r\n{"n":1}\r\n0\r\n\r\n`,
+  '47 two content types': `${JSON_HEAD}Content-Type: text/csv\r\nContent-Length: 7\r\n\r\n{"n":1}`,
+  '47 two credentials': `${JSON_HEAD}Authorization: Bearer a\r\nAuthorization: Bearer b\r\nContent-Length: 7\r\n\r\n{"n":1}`,
   '47 a folded header': `${JSON_HEAD}X: a\r\n b\r\nContent-Length: 7\r\n\r\n{"n":1}`,
   '47 a bare LF in the head': `POST ${ORDERS} HTTP/1.1\nHost: a\nContent-Length: 7\n\n{"n":1}`,
   '47 a bare CR in a header': `${JSON_HEAD}X: a\rContent-Length: 0\r\nContent-Length: 7\r\n\r\n{"n":1}`,
@@ -53,7 +57,10 @@ const SMUGGLING: Readonly<Record<string, string>> = {
   '47 a chunk longer than it says': `${JSON_HEAD}Transfer-Encoding: chunked\r\n\r\n3\r\n{"n":1}\r\n0\r\n\r\n${SMUGGLED}`,
   '47 a chunk size beyond numbers': `${JSON_HEAD}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{"n":1}\r\n`,
   '51 a method that is none': `FOO ${ORDERS} HTTP/1.1\r\nHost: a\r\n\r\n`,
+  '51 CONNECT': 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere\r\n\r\n',
   '52 a version that is none': `GET / HTTP/9.9\r\nHost: a\r\n\r\n`,
+  '52 HTTP/2.0': 'GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n',
+  '52 HTTP/0.9': 'GET /healthz\r\n\r\n',
 };
 
 for (const [name, bytes] of Object.entries(SMUGGLING)) {
