@@ -51,18 +51,38 @@ function check(serialized: string, rules: Rules): void {
   const parsed = JSON.parse(serialized) as { error: boolean; error_message?: string; statements?: unknown[] };
   if (parsed.error) throw unparsed(parsed.error_message ?? 'the query cannot be parsed', rules);
   if (parsed.statements?.length !== 1) throw new AzudError(rules.statement, 'only one SELECT statement can be run');
-  const nodes = [...objectsIn(parsed.statements)];
-  const named = new Set(nodes.flatMap(cteNames));
-  for (const node of nodes) checkNode(node, rules, named);
+  checkPart(parsed.statements, rules, new Set());
 }
 
 /** What is no SELECT cannot even be serialized, which is not what its author needs to hear. */
 function unparsed(message: string, { statement }: Rules): AzudError {
-  if (!message.includes('SELECT statements can be serialized')) return new AzudError('sql-failed', message);
+  const isOther = message.includes('SELECT statements can be serialized') || message === 'A CTE needs a SELECT';
+  if (!isOther) return new AzudError('sql-failed', message);
   return new AzudError(statement, 'the query is not a SELECT');
 }
 
 type Node = Readonly<Record<string, unknown>>;
+
+/**
+ * A part of the query, where the names of `named` mean what WITH made of them. Anywhere else the same name is a table's:
+ * a name is good from the next query of its WITH on, and in its own query only where that is recursive.
+ */
+function checkPart(part: unknown, rules: Rules, named: ReadonlySet<string>): void {
+  if (Array.isArray(part)) {
+    for (const one of part) checkPart(one, rules, named);
+    return;
+  }
+  if (part === null || typeof part !== 'object') return;
+  const { cte_map: ctes, ...node } = part as Node;
+  const known = new Set(named);
+  for (const { key, value } of (ctes as { map?: { key?: unknown; value?: unknown }[] } | undefined)?.map ?? []) {
+    checkPart(value, rules, known);
+    known.add(text(key));
+  }
+  checkNode(node, rules, known);
+  const repeated = node.type === 'RECURSIVE_CTE_NODE' ? new Set([...known, text(node.cte_name)]) : known;
+  for (const [name, inner] of Object.entries(node)) checkPart(inner, rules, name === 'right' ? repeated : known);
+}
 
 function checkNode(node: Node, rules: Rules, named: ReadonlySet<string>): void {
   if (node.type === 'BASE_TABLE') checkTable(node, rules, named);
@@ -79,29 +99,19 @@ function checkNode(node: Node, rules: Rules, named: ReadonlySet<string>): void {
   }
 }
 
-function checkTable(node: Node, { tables }: Rules, named: ReadonlySet<string>): void {
+function checkTable(node: Node, { tables, statement }: Rules, named: ReadonlySet<string>): void {
   const name = text(node.table_name);
   const schema = text(node.schema_name);
   if (node.catalog_name || (schema !== '' && schema !== 'main')) throw missing(`${schema}.${name}`);
-  if (!tables.has(name) && !(schema === '' && named.has(name))) throw missing(name);
+  if (tables.has(name) || (schema === '' && named.has(name))) return;
+  // The engine would take it for a file or an address.
+  if (/[./:*]/.test(name)) throw new AzudError(statement, `only datasets can be read, not ${name.slice(0, 100)}`);
+  throw missing(name);
 }
 
-function cteNames(node: Node): string[] {
-  const map = (node.cte_map as { map?: { key?: unknown }[] } | undefined)?.map ?? [];
-  return [...map.map(({ key }) => text(key)), ...(node.cte_name === undefined ? [] : [text(node.cte_name)])];
-}
-
-const text = (value: unknown): string => (typeof value === 'string' ? value.toLowerCase() : '');
-
-function* objectsIn(value: unknown): Generator<Node> {
-  if (Array.isArray(value)) {
-    for (const one of value) yield* objectsIn(one);
-    return;
-  }
-  if (value === null || typeof value !== 'object') return;
-  yield value as Node;
-  for (const one of Object.values(value)) yield* objectsIn(one);
-}
+/** As the engine compares names: it folds A to Z only, and takes no sign for Kelvin for a k. */
+const text = (value: unknown): string =>
+  typeof value === 'string' ? value.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()) : '';
 
 function missing(name: string): AzudError {
   return new AzudError('sql-failed', `there is no dataset ${name.slice(0, 100)}`);
