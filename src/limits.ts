@@ -62,8 +62,8 @@ export const HTTP_LIMITS = Object.freeze({
   drainTimeoutMs: 10_000,
   /** Path and query of a request line, bytes: filters of 8 KiB fit, and the header bound stays above it. */
   urlBytesMax: 12 * KiB,
-  /** One part of a path. */
-  pathPartBytesMax: 128,
+  /** One part of a path: it may be the key of a row, which is as long as a value in a filter. */
+  pathPartBytesMax: 8 * KiB,
   /** Bodies of control requests (replay, discard): an event and a patch fit. */
   controlBytesMax: 1 * MiB,
   /** How long, and for how many bytes, a refused body is read and thrown away so that the client sees the answer. */

@@ -93,7 +93,7 @@ export class Authenticator {
 /** @throws AzudError `forbidden`, naming the scope that would do */
 export function authorize(principal: Principal, required: RequiredScope): void {
   if (!allows(principal, required)) {
-    throw new AzudError('forbidden', `token ${principal.name} needs the scope ${required}`);
+    throw new AzudError('forbidden', `token ${principal.name} needs the scope ${required.slice(0, 100)}`);
   }
 }
 

@@ -163,8 +163,8 @@ const REFUSALS: readonly Refusal[] = [
     code: 'uri-too-long',
   },
   {
-    name: 'a part of 150 characters',
-    bytes: get(`/v1/datasets/${'b'.repeat(150)}`),
+    name: 'a part of 9,000 characters',
+    bytes: get(`/v1/datasets/${'b'.repeat(9_000)}`),
     status: 414,
     code: 'uri-too-long',
   },

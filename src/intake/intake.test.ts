@@ -63,6 +63,12 @@ const good = '{"origin":"SCL"}';
 const gzipped = gzipSync(good);
 const notUtf8 = Buffer.from('{"origin":"\xff"}', 'latin1');
 
+it('NDJSON that says it is JSON is told what to say', async () => {
+  const { take, lines } = setUp();
+  await assert.rejects(take(`${good}\n${good}\n`), { code: 'invalid-json', hint: /application\/x-ndjson/ });
+  assert.deepEqual(lines(), []);
+});
+
 describe('intake takes', () => {
   const taken: readonly (readonly [string, string | Buffer, readonly string[], Record<string, string>?])[] = [
     ['3 a BOM', `\ufeff${good}`, [good]],

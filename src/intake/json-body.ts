@@ -9,6 +9,7 @@ export function readJson(body: Buffer, validator: Validator, draft: Draft): void
   const start = skipSpace(body, 0, body.length);
   if (body[start] !== BYTE.OPEN_ARRAY) {
     const end = validator.read(body, start, body.length);
+    refuseLines(body, end);
     validator.scanner.expectEnd(end);
     draft.take(validator, { body, from: start, to: end, clean });
     return;
@@ -17,6 +18,15 @@ export function readJson(body: Buffer, validator: Validator, draft: Draft): void
     const to = validator.read(body, from, body.length);
     draft.take(validator, { body, from, to, clean });
     return to;
+  });
+}
+
+/** A second object behind the first is NDJSON that came as JSON: the hint says so. */
+function refuseLines(body: Buffer, from: number): void {
+  const at = skipSpace(body, from, body.length);
+  if (body[at] !== BYTE.OPEN_OBJECT) return;
+  throw new AzudError('invalid-json', `expected the end, found { at ${positionOf(body, at)}`, {
+    hint: 'For several events send an array, or lines with Content-Type: application/x-ndjson.',
   });
 }
 

@@ -150,8 +150,8 @@ const REFUSED: readonly Case[] = [
     name: '40 1 KB of name',
     path: `/v1/events/${'x'.repeat(1_024)}`,
     body: { n: 1 },
-    status: 414,
-    code: 'uri-too-long',
+    status: 404,
+    code: 'dataset-not-found',
   },
   {
     name: '40 a homoglyph',
@@ -196,7 +196,8 @@ const READS: readonly (readonly [path: string, status: number, code: string])[] 
   ['/v1/datasets/orders/rows?order=n;drop', 400, 'invalid-parameter'],
   ['/v1/datasets/orders/rows?format=parquet;../../x', 400, 'invalid-parameter'],
   ['/v1/datasets/..%2f..%2fetc', 404, 'dataset-not-found'],
-  [`/v1/datasets/${'x'.repeat(150)}`, 414, 'uri-too-long'],
+  [`/v1/datasets/${'x'.repeat(150)}`, 404, 'dataset-not-found'],
+  [`/v1/datasets/${'x'.repeat(9_000)}`, 414, 'uri-too-long'],
 ];
 
 for (const [path, status, code] of READS) {

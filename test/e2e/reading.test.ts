@@ -12,7 +12,11 @@ describe('reading as any HTTP client does', () => {
     const schema = { type: 'object', properties: { n: { type: 'integer' }, pad: { type: 'string' } } };
     system = await startSystem({
       config: {
-        datasets: { numbers: { event_id: '/n', schema }, few: { schema } },
+        datasets: {
+          numbers: { event_id: '/n', schema },
+          few: { schema },
+          named: { mode: 'upsert', key: '/pad', schema },
+        },
         endpoints: { total: { sql: 'SELECT count(*) AS total FROM numbers' } },
       },
     });
@@ -77,6 +81,12 @@ describe('reading as any HTTP client does', () => {
     });
   }
 
+  test('a row is found by a key as long as a filter may be', async () => {
+    const pad = 'ñ/'.repeat(1_000);
+    assert.equal((await client.post('/v1/events/named?wait=stored', { n: 7, pad })).json.state, 'stored');
+    assert.equal((await client.get(`/v1/datasets/named/rows/${encodeURIComponent(pad)}`)).json.n, 7);
+  });
+
   test('a HEAD that fails says so', async () => {
     const missing = await system.get('/v1/datasets/numbers/rows/none', { method: 'HEAD' });
     assert.deepEqual([missing.status, await missing.text()], [404, '']);
@@ -89,7 +99,7 @@ describe('reading as any HTTP client does', () => {
     const lines = (await client.get('/v1/datasets', { accept: 'application/x-ndjson' })).text.trim().split('\n');
     assert.deepEqual(
       lines.map((line) => (JSON.parse(line) as { dataset: string }).dataset),
-      ['numbers', 'few'],
+      ['numbers', 'few', 'named'],
     );
     const { json } = await client.get('/v1/datasets/few');
     assert.deepEqual([json.schema.type, json.columns[0].name, json.first], ['object', 'n', null]);
