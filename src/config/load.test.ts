@@ -197,6 +197,12 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
     'auth:\n  tokens:\n    - { name: a, secret: 0123456789abcdef, scopes: [admin] }\n    - { name: a, secret: 0123456789abcdeg, scopes: [admin] }',
     'azud.yaml:4:15 auth.tokens[1].name: two tokens are called a',
   ],
+  'two tokens of one secret': [
+    'auth:\n  tokens:\n    - { name: a, secret: 0123456789abcdef, scopes: [admin] }\n    - { name: b, secret: 0123456789abcdef, scopes: [sql] }',
+    'azud.yaml:4:26 auth.tokens[1].secret: another token has this secret: which one is meant?',
+  ],
+  'a word': ['hello', /^azud\.yaml:1:1 .*expected a map/],
+  'a list': ['- version: 1', /^azud\.yaml:1:1 .*expected a map/],
   'a day that does not exist': [
     'auth: { tokens: [{ name: a, secret: 0123456789abcdef, scopes: [admin], expires: 2026-02-30 }] }',
     /^azud\.yaml:1:81 auth\.tokens\[0\]\.expires: expected a date/,

@@ -37,7 +37,9 @@ export async function loadConfig({ path, env, flags = {}, allowMissing = false }
   const overrides = new Overrides(env, flags, scalarPaths(SETTINGS, document));
   const reader = new SettingReader(document, env, overrides);
   // Holes stand where a mistake was told of already: the rules below look at the rest.
-  const declared = reader.readPartly(SETTINGS) as Partly<Declared>;
+  const declared = reader.readPartly(SETTINGS) as Partly<Declared> | undefined;
+  // No map at all: there is nothing to look at.
+  if (!declared) throw configError(file, [...syntax, ...reader.mistakes]);
   checkRules(declared, (at, message) => reader.wrong(at, message));
   const datasets = compileDatasets(declared, reader, file);
   const endpoints = endpointsOf(declared, reader);

@@ -40,6 +40,7 @@ export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
 
 function checkTokens({ auth, datasets, endpoints }: Partly<Declared>, wrong: Wrong): void {
   const names = new Set<string>();
+  const secrets = new Set<string>();
   auth?.tokens?.forEach((token, at) => {
     const path = ['auth', 'tokens', String(at)];
     if (token?.name !== undefined && names.has(token.name)) {
@@ -48,6 +49,10 @@ function checkTokens({ auth, datasets, endpoints }: Partly<Declared>, wrong: Wro
     if (token?.name !== undefined) names.add(token.name);
     if (token?.secret !== undefined && token.secret.length < SECRET_LENGTH_MIN) {
       wrong([...path, 'secret'], `expected at least ${SECRET_LENGTH_MIN} characters, got ${token.secret.length}`);
+    }
+    if (token?.secret !== undefined) {
+      if (secrets.has(token.secret)) wrong([...path, 'secret'], 'another token has this secret: which one is meant?');
+      secrets.add(token.secret);
     }
     if (token?.scopes?.length === 0) wrong([...path, 'scopes'], 'expected at least one scope');
     token?.scopes?.forEach((scope, nth) => {

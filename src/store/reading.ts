@@ -18,6 +18,21 @@ async function* checked(chunks: RowStream['chunks'], limits: ReadLimits) {
   }
 }
 
+/** The names of a result's columns, told apart: two members of one name are JSON that no two readers agree on. */
+export function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set(names);
+  const given = new Set<string>();
+  return names.map((name) => {
+    let distinct = name;
+    for (let n = 2; given.has(distinct); n += 1) {
+      if (!taken.has(`${name}_${n}`)) distinct = `${name}_${n}`;
+    }
+    given.add(distinct);
+    taken.add(distinct);
+    return distinct;
+  });
+}
+
 export function queryTimeout({ timeoutMs }: Pick<ReadLimits, 'timeoutMs'>): AzudError {
   return new AzudError('query-timeout', `the query took longer than ${Math.round(timeoutMs)} ms`);
 }

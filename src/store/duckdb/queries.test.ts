@@ -54,6 +54,18 @@ test('an endpoint binds its parameters by name and type, and gives typed columns
   });
 });
 
+test('columns of one name are told apart', async () => {
+  await withFlights(async (driver) => {
+    const text = 'SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS b, 5 AS a';
+    const stream = await driver.sql({ text, params: {} }, limits());
+    assert.deepEqual(await allRows(stream), [[1, 2, 3, 4, 5]]);
+    assert.deepEqual(
+      stream.columns.map(({ name }) => name),
+      ['a', 'a_3', 'a_2', 'b', 'a_4'],
+    );
+  });
+});
+
 test('an endpoint may use CTEs, joins, windows, set operations, dead letters and series', async () => {
   await withFlights(async (driver) => {
     const text = `WITH RECURSIVE late AS (SELECT * FROM flights WHERE delay > 97), steps(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM steps WHERE n < 3)

@@ -11,7 +11,7 @@ import { AzudError } from '../../error/azud-error.ts';
 import type { Column } from '../../event/dataset.ts';
 import { QUERY_LIMITS } from '../../limits.ts';
 import type { ReadLimits, RowStream, Value } from '../driver.ts';
-import { queryTimeout, streamWithin } from '../reading.ts';
+import { distinctNames, queryTimeout, streamWithin } from '../reading.ts';
 import { columnTypeOf, valueOfDuck } from './values.ts';
 
 export interface Read {
@@ -239,7 +239,7 @@ class ReadTask {
 }
 
 function columnsOf(result: DuckDBResult): Pick<Column, 'name' | 'type'>[] {
-  return result.columnNames().map((name, at) => ({
+  return distinctNames(result.columnNames()).map((name, at) => ({
     name,
     type: columnTypeOf(result.columnType(at), result.columnLogicalType(at).alias),
   }));

@@ -1,6 +1,7 @@
 import type { FieldDef } from 'pg';
 import type { ColumnType } from '../../event/dataset.ts';
 import type { Value } from '../driver.ts';
+import { distinctNames } from '../reading.ts';
 import { decimalOf, exactInteger, isoOf } from '../value.ts';
 
 /** OIDs of the built-in types, as pg_type.dat has them. */
@@ -32,7 +33,8 @@ type Texts = readonly (readonly (string | null)[])[];
 
 /** What the columns of a result hold, in our words, from their declared types and, for bare numerics, the first rows. */
 export function columnsOf(fields: readonly FieldDef[], first: Texts): { name: string; type: ColumnType }[] {
-  return fields.map((field, at) => ({ name: field.name, type: typeOf(field, at, first) }));
+  const names = distinctNames(fields.map((field) => field.name));
+  return fields.map((field, at) => ({ name: names[at] as string, type: typeOf(field, at, first) }));
 }
 
 function typeOf({ dataTypeID, dataTypeModifier }: FieldDef, at: number, first: Texts): ColumnType {
