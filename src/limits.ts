@@ -254,8 +254,8 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   drainMs: 10_000,
   /** Of which the front door may take this much for requests in flight. */
   intakeDrainMs: 6_000,
-  /** Niceness of analytics: where both want a core, intake has about three quarters of it. What waits is safe in the log. */
-  analyticsNice: 5,
+  /** Niceness of analytics: where both want a core, intake has nine tenths of it. What waits is safe in the log. */
+  analyticsNice: 10,
   /** Heap of the intake process, MB. It holds no data longer than one group commit; bodies lie outside the heap. */
   intakeHeapMb: 96,
   /** Young generation, MB: at full rate short-lived objects die in it instead of being promoted. */
