@@ -128,7 +128,7 @@ async function runCycle({ world, plan, random, before }: Scene, fault: Fault, cy
       readyMs: readyAt - struckAt,
     };
   } catch (error) {
-    await traffic.stop();
+    await traffic.abandon();
     const words = `cycle ${cycle}, ${fault.name}, seed ${seed}: ${error instanceof Error ? error.message : error}`;
     throw new Error(`${words}\n${system.logs.slice(-4_000)}`, { cause: error });
   }

@@ -29,6 +29,7 @@ export class Traffic {
   readonly #options: TrafficOptions;
   readonly #waiters: { since: number; resolve: (at: number) => void }[] = [];
   #running = true;
+  #abandoned = false;
   /** While true, an answer that is not 2xx or 422 is a complaint. */
   #steady = false;
   #answered = 0;
@@ -63,6 +64,12 @@ export class Traffic {
     await this.#senders;
   }
 
+  /** Also leaves unanswered what is under way: there may be nobody left to answer it. */
+  async abandon(): Promise<void> {
+    this.#abandoned = true;
+    await this.stop();
+  }
+
   async #run(sender: number): Promise<void> {
     const { seed, turn } = this.#options;
     const random = seeded(seed + turn * 1_000 + sender);
@@ -77,7 +84,7 @@ export class Traffic {
 
   /** True when it was acknowledged. */
   async #send(sending: Sending): Promise<boolean> {
-    for (;;) {
+    while (!this.#abandoned) {
       const begun = performance.now();
       const answer = await this.#post(sending);
       if (answer !== null && answer.status < 300) return this.#taken(sending, answer, begun);
@@ -86,6 +93,7 @@ export class Traffic {
       if (!sending.repeatable) return this.#lostTouch(sending, answer);
       await pause(RETRY_MS);
     }
+    return false;
   }
 
   async #post({ path, headers, body }: Sending): Promise<Answered | null> {

@@ -118,7 +118,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       this.#opened = await assemble(reader, { instance, datasets, report: (error) => this.#reported(error) });
     } catch (error) {
       instance.closeSync();
-      throw classify(error, 'the tables cannot be made to fit');
+      throw this.#marked(classify(error, 'the tables cannot be made to fit'));
     }
   }
 
@@ -303,14 +303,16 @@ export class DuckdbStoreDriver implements StoreDriver {
     throw this.#reported(failure);
   }
 
-  /**
-   * A database that invalidated itself stays so in this process. A damaged block is seen by no opening, so the next
-   * start is told of it.
-   */
+  /** A database that invalidated itself stays so in this process. */
   #reported(error: AzudError): AzudError {
-    if (!isAzudError(error, 'store-damaged')) return error;
-    if (/checksum|corrupt/i.test(error.message)) markDamaged(this.#files, error.message);
-    this.#onFatal(error);
+    if (isAzudError(this.#marked(error), 'store-damaged')) this.#onFatal(error);
+    return error;
+  }
+
+  /** A damaged block is seen by no opening, so the next start is told of it. */
+  #marked(error: AzudError): AzudError {
+    const damaged = isAzudError(error, 'store-damaged') && /checksum|corrupt/i.test(error.message);
+    if (damaged) markDamaged(this.#files, error.message);
     return error;
   }
 }

@@ -64,12 +64,12 @@ const flipped = (before: Buffer) => {
 };
 const sizeOf = async (path: string) => (await stat(path)).size;
 
-/** The blocks that hold the values of a column of flights. */
-async function blocksOf(main: string, column: string): Promise<number[]> {
+/** The blocks that hold the texts of a column. */
+async function blocksOf(main: string, column: string, table = 'flights'): Promise<number[]> {
   const instance = await DuckDBInstance.create(main, { access_mode: 'READ_ONLY' });
   const connection = await instance.connect();
   const result = await connection.runAndReadAll(
-    `SELECT DISTINCT block_id FROM pragma_storage_info('flights') WHERE persistent AND column_name = '${column}'
+    `SELECT DISTINCT block_id FROM pragma_storage_info('${table}') WHERE persistent AND column_name = '${column}'
        AND segment_type = 'VARCHAR' AND block_id >= 0`,
   );
   connection.closeSync();
@@ -242,6 +242,23 @@ test('a damaged block met while reading is told, and the next start restores the
     assert.match(third.steps.join(), /snapshot/);
     assert.equal((await read(third.driver, FLIGHTS, { limit: 100_000 })).length, 40_000);
     await third.driver.close();
+  });
+});
+
+test('a damaged block met while the tables are made to fit is told, and the next start restores the snapshot', async () => {
+  await inFolder(async (dataDir) => {
+    const files = filesOf(join(dataDir, 'duckdb/azud.duckdb'));
+    const first = await openStore(dataDir);
+    await first.driver.write({ batches: [unitAt(1)] });
+    await first.driver.snapshot();
+    await first.driver.close();
+    for (const at of await blocksOf(files.main, 'shape', '_shapes'))
+      await overwrite(files.main, { position: 12_288 + at * 262_144 + 200_000 }, flipped);
+    await assert.rejects(openStore(dataDir), { code: 'store-damaged' });
+    const second = await openStore(dataDir);
+    assert.match(second.steps.join(), /snapshot/);
+    assert.equal(await offsetOf(second.driver), 1);
+    await second.driver.close();
   });
 });
 
