@@ -12,7 +12,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const testsOf = (names: readonly string[]) => ['--test', ...names.map((name) => `src/${name}.test.ts`)];
+/** What a sabotage keeps from happening some tests await for ever: then the time limit of the test is what notices. */
+const TEST_MS_MAX = 60_000;
+const testsOf = (names: readonly string[]) => [
+  '--test',
+  `--test-timeout=${TEST_MS_MAX}`,
+  ...names.map((name) => `src/${name}.test.ts`),
+];
 const LOG_TESTS = ['writer', 'memory-only', 'record', 'retention', 'driver', 'terms'].map(
   (name) => `broker/log/${name}`,
 );

@@ -49,12 +49,17 @@ export class Workshop {
   /** A suite that does not end in time has shown nothing: the machine may be slow. */
   run({ run }: Suite): Promise<Verdict> {
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, run, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'pipe'] });
+      // A group of its own: the runner of tests, when it is killed, leaves its files running.
+      const child = spawn(process.execPath, run, {
+        cwd: this.#folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      });
       let output = '';
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding('utf8').on('data', (text) => (output += text));
       const late = AbortSignal.timeout(RUN_MS_MAX);
-      late.addEventListener('abort', () => child.kill('SIGKILL'));
+      late.addEventListener('abort', () => process.kill(-(child.pid as number), 'SIGKILL'));
       child.on('close', (code) =>
         resolve({ caught: code !== 0 && !late.aborted, by: late.aborted ? 'it did not end' : firstFailure(output) }),
       );
