@@ -58,11 +58,15 @@ export class Workshop {
       let output = '';
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding('utf8').on('data', (text) => (output += text));
-      const late = AbortSignal.timeout(RUN_MS_MAX);
-      late.addEventListener('abort', () => process.kill(-(child.pid as number), 'SIGKILL'));
-      child.on('close', (code) =>
-        resolve({ caught: code !== 0 && !late.aborted, by: late.aborted ? 'it did not end' : firstFailure(output) }),
-      );
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        process.kill(-(child.pid as number), 'SIGKILL');
+      }, RUN_MS_MAX);
+      child.on('close', (code) => {
+        clearTimeout(timer);
+        resolve({ caught: code !== 0 && !late, by: late ? 'it did not end' : firstFailure(output) });
+      });
     });
   }
 
