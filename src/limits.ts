@@ -24,11 +24,8 @@ export const INTAKE_LIMITS = Object.freeze({
   idBytesMax: 128,
   /** Row errors listed in one answer; the counts are always whole. */
   errorsListedMax: 100,
-  /**
-   * Matching the patterns of a schema, ms for one body: 10,000 events of the worst pattern that is no trap take half of it.
-   * While it lasts nobody else is served.
-   */
-  patternsMsMax: 1_000,
+  /** Checking one body, ms, where its schema has rules that may last. Nobody else is served meanwhile. */
+  checkMsMax: 1_000,
   /** Longest `wait=stored` a caller may ask for, ms. */
   waitMsMax: 60_000,
   /**

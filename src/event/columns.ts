@@ -86,13 +86,13 @@ function columnType(kinds: readonly unknown[], format: unknown): ColumnType {
   return 'json';
 }
 
-/** Follows a reference inside the document, `#/$defs/x`. */
-function resolve(reference: string, root: JsonSchema): unknown {
+/** Follows a reference inside the document, `#/$defs/x`; undefined when it leads nowhere. */
+export function resolve(reference: string, root: JsonSchema): unknown {
   if (!reference.startsWith('#/')) return undefined;
   let at: unknown = root;
   for (const part of reference.slice(2).split('/')) {
-    if (!isObject(at)) return undefined;
-    at = at[decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')];
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = (at as JsonSchema)[decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')];
   }
   return at;
 }

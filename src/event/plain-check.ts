@@ -2,9 +2,10 @@ import { isObject } from './columns.ts';
 import type { Column, JsonSchema } from './dataset.ts';
 import { KIND } from './json/number.ts';
 import type { JsonScanner } from './json/scanner.ts';
-import { Patterns } from './patterns.ts';
 import { compileRules, type Rule, type Rules } from './plain-rules.ts';
+import { branches } from './recursion.ts';
 import { compileSchema } from './schema.ts';
+import { spend } from './watch.ts';
 
 const { STRING, ESCAPED, INTEGER, FLOAT, BOOLEAN, NULL, OBJECT, ARRAY } = KIND;
 const STRINGS = STRING | ESCAPED;
@@ -44,11 +45,7 @@ export interface PlainCheck {
 }
 
 /** Null when the schema uses keywords at its root that this check does not know. */
-export function compilePlainCheck(
-  schema: JsonSchema,
-  columns: readonly Column[],
-  patterns = new Patterns(),
-): PlainCheck | null {
+export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]): PlainCheck | null {
   if (Object.keys(schema).some((keyword) => !ROOT_KEYWORDS.has(keyword))) return null;
   const { type, properties, required, additionalProperties = true } = schema;
   if ((type !== undefined && type !== 'object') || typeof additionalProperties !== 'boolean') return null;
@@ -58,8 +55,8 @@ export function compilePlainCheck(
   if (requiredNames.some((name) => !names.includes(String(name)))) return null;
   const mustStand = columns.map((column) => requiredNames.includes(column.name));
   const checks = columns.map(({ name }) => {
-    const check = compileProperty(properties[name], patterns);
-    return check.kinds === 0 ? compileAlone(properties[name], schema, patterns) : check;
+    const check = compileProperty(properties[name]);
+    return check.kinds === 0 ? compileAlone(properties[name], schema) : check;
   });
   const masks = Uint16Array.from(checks, (check) => check.kinds);
   const stringRules = checks.map((check) => check.strings);
@@ -88,19 +85,19 @@ export function compilePlainCheck(
 const NOT_SURE: Rules = { kinds: 0, strings: null, numbers: null, others: null };
 
 /** Its `kinds` are those that may fit; any other is not sure. */
-function compileProperty(schema: unknown, patterns: Patterns): Rules {
+function compileProperty(schema: unknown): Rules {
   if (schema === true) return { kinds: ANY, strings: null, numbers: null, others: null };
   if (!isObject(schema)) return NOT_SURE;
   const nullable = nullableBranch(schema);
   if (nullable !== undefined) {
-    const inner = compileProperty(nullable, patterns);
+    const inner = compileProperty(nullable);
     return { ...inner, kinds: inner.kinds === 0 ? 0 : inner.kinds | NULL };
   }
   const named = schema.type === undefined ? Object.keys(KINDS_OF_TYPE) : [schema.type].flat();
   const kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
   const keywords = Object.keys(schema).filter((keyword) => !PROPERTY_KEYWORDS.has(keyword));
   if (keywords.length === 0) return { kinds, strings: null, numbers: null, others: null };
-  const rules = compileRules(schema, keywords, patterns);
+  const rules = compileRules(schema, keywords);
   return rules ? { ...rules, kinds: kinds & rules.kinds } : NOT_SURE;
 }
 
@@ -108,14 +105,18 @@ function compileProperty(schema: unknown, patterns: Patterns): Rules {
 const PARSED_KINDS = STRINGS | INTEGER | BOOLEAN | NULL | OBJECT | ARRAY;
 
 /** A property that only Ajv knows is parsed and checked alone: the rest of the event is spared. */
-function compileAlone(property: unknown, root: JsonSchema, patterns: Patterns): Rules {
+function compileAlone(property: unknown, root: JsonSchema): Rules {
   const apart =
     isObject(property) && property.$defs === undefined && property.$id === undefined && root.$id === undefined;
   if (!apart || pointsElsewhere([property, root.$defs])) return NOT_SURE;
   const alone = { ...property, ...(root.$defs !== undefined && { $defs: root.$defs }) };
-  const validate = compileSchema(alone, [], patterns);
+  const validate = compileSchema(alone, []);
   if (!validate) return NOT_SURE;
-  const rule: Rule = (bytes, from, to) => validate(JSON.parse(bytes.toString('utf8', from, to)));
+  const steps = branches(alone) ? Infinity : 0;
+  const rule: Rule = (bytes, from, to) => {
+    spend(steps);
+    return validate(JSON.parse(bytes.toString('utf8', from, to)));
+  };
   return { kinds: PARSED_KINDS, strings: rule, numbers: rule, others: rule };
 }
 

@@ -1,7 +1,7 @@
 import { isDay } from './formats.ts';
 import { latin1 } from './json/byte.ts';
 import { KIND } from './json/number.ts';
-import type { Patterns } from './patterns.ts';
+import { compilePattern } from './pattern.ts';
 import { FORMATS } from './schema.ts';
 
 /** Does the value in these bytes surely fit? Given only strings without escapes (quotes included) and short numbers. */
@@ -20,7 +20,7 @@ export interface Rules {
   readonly kinds: number;
 }
 
-type RuleMaker = (value: unknown, patterns: Patterns) => { readonly strings: Rule } | { readonly numbers: Rule } | null;
+type RuleMaker = (value: unknown) => { readonly strings: Rule } | { readonly numbers: Rule } | null;
 
 /** The keywords known here; null from a maker: this value of the keyword is not. */
 const MAKERS: Readonly<Record<string, RuleMaker>> = {
@@ -37,8 +37,8 @@ const MAKERS: Readonly<Record<string, RuleMaker>> = {
     const max = Number(value) + QUOTES;
     return { strings: (_, from, to) => to - from <= max };
   },
-  pattern: (value, patterns) => {
-    const pattern = patterns.compile(String(value));
+  pattern: (value) => {
+    const pattern = compilePattern(String(value));
     return {
       strings: remembering((bytes, from, to) => isAscii(bytes, from, to) && pattern.test(inner(bytes, from, to))),
     };
@@ -53,16 +53,12 @@ const MAKERS: Readonly<Record<string, RuleMaker>> = {
 const RULED = KIND.STRING | KIND.INTEGER | KIND.FLOAT | KIND.BOOLEAN | KIND.NULL;
 
 /** The rules for all the keywords; null when one of them is not known here. */
-export function compileRules(
-  schema: Readonly<Record<string, unknown>>,
-  keywords: readonly string[],
-  patterns: Patterns,
-): Rules | null {
+export function compileRules(schema: Readonly<Record<string, unknown>>, keywords: readonly string[]): Rules | null {
   if (keywords.length === 1 && keywords[0] === 'enum') return enumRules(schema.enum);
   const strings: Rule[] = [];
   const numbers: Rule[] = [];
   for (const keyword of keywords) {
-    const made = Object.hasOwn(MAKERS, keyword) ? MAKERS[keyword]?.(schema[keyword], patterns) : null;
+    const made = Object.hasOwn(MAKERS, keyword) ? MAKERS[keyword]?.(schema[keyword]) : null;
     if (!made) return null;
     if ('strings' in made) strings.push(made.strings);
     else numbers.push(made.numbers);

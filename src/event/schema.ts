@@ -5,7 +5,7 @@ import { didYouMean } from '../lib/nearest.ts';
 import { configError, isObject } from './columns.ts';
 import type { JsonSchema } from './dataset.ts';
 import { isDate, isDateTime, isDecimal, isUuid } from './formats.ts';
-import { Patterns } from './patterns.ts';
+import { compilePattern } from './pattern.ts';
 import { pointer } from './pointer.ts';
 
 /**
@@ -41,14 +41,10 @@ const OPTIONS: Options = {
 const SCHEMA_CHECKER = new Ajv2020(OPTIONS);
 
 /**
- * Compiles a JSON Schema 2020-12. References stay inside the document. `patterns` bounds the time of what is compiled.
+ * Compiles a JSON Schema 2020-12. References stay inside the document. What is compiled runs inside of `inTime`.
  * Mistakes are pushed to `errors` with their JSON Pointer in the declaration; then the answer is null.
  */
-export function compileSchema(
-  schema: JsonSchema,
-  errors: RowError[],
-  patterns = new Patterns(),
-): ValidateFunction | null {
+export function compileSchema(schema: JsonSchema, errors: RowError[]): ValidateFunction | null {
   const before = errors.length;
   findUnknownWords(schema, '/schema', errors);
   const told = errors.slice(before);
@@ -63,15 +59,15 @@ export function compileSchema(
     }
     if (errors.length > before) return null;
     // One compiler a schema, so that the `$id`s of two datasets cannot meet.
-    return compilerOf(patterns).compile(schema);
+    return newCompiler().compile(schema);
   } catch (error) {
     errors.push(configError('/schema', messageOf(error)));
     return null;
   }
 }
 
-function compilerOf(patterns: Patterns): Ajv2020 {
-  const regExp = Object.assign((source: string) => patterns.compile(source), { code: 'patterns' });
+function newCompiler(): Ajv2020 {
+  const regExp = Object.assign((source: string) => compilePattern(source), { code: 'patterns' });
   const compiler = new Ajv2020({ ...OPTIONS, validateSchema: false, code: { regExp } });
   // Ajv compares every item with every other: 256 KiB of objects take it half a minute.
   compiler.removeKeyword('uniqueItems');

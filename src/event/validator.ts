@@ -10,11 +10,12 @@ import { inexactNumbers } from './exact-number.ts';
 import { BYTE } from './json/byte.ts';
 import { KIND } from './json/number.ts';
 import { JsonScanner } from './json/scanner.ts';
-import { Patterns } from './patterns.ts';
 import { compilePlainCheck, type PlainCheck } from './plain-check.ts';
 import { pointer, topLevelName } from './pointer.ts';
+import { branches } from './recursion.ts';
 import { compileSchema } from './schema.ts';
 import { violation } from './violation.ts';
+import { spend } from './watch.ts';
 
 /** Row errors told of one event. */
 const ERRORS_PER_EVENT_MAX = 20;
@@ -98,7 +99,7 @@ export function createValidator(dataset: Dataset): Validator {
 
 const NO_ERRORS: readonly RowError[] = Object.freeze([]);
 
-/** Scans and checks the events of one dataset. Its fields tell of the event read last. */
+/** Scans and checks the events of one dataset, inside of `inTime`. Its fields tell of the event read last. */
 export class Validator {
   readonly dataset: Dataset;
   readonly scanner: JsonScanner;
@@ -106,8 +107,9 @@ export class Validator {
   eventId: string | null = null;
   extras = false;
   readonly #validate: ValidateFunction;
+  /** Of Ajv, for one event. */
+  readonly #steps: number;
   readonly #plain: PlainCheck | null;
-  readonly #patterns = new Patterns();
   readonly #id: { readonly name: string; readonly index: number } | null;
   readonly #key: { readonly name: string; readonly index: number } | null;
 
@@ -115,19 +117,15 @@ export class Validator {
     this.dataset = dataset;
     this.scanner = new JsonScanner(dataset.columns.map((column) => column.name));
     const errors: RowError[] = [];
-    const validate = compileSchema(dataset.schema, errors, this.#patterns);
+    const validate = compileSchema(dataset.schema, errors);
     if (!validate) throw new AzudError('invalid-config', `dataset ${dataset.name}: ${errors[0]?.message}`, { errors });
     this.#validate = validate;
-    this.#plain = compilePlainCheck(dataset.schema, dataset.columns, this.#patterns);
+    this.#steps = branches(dataset.schema) ? Infinity : 0;
+    this.#plain = compilePlainCheck(dataset.schema, dataset.columns);
     const located = (name: string | null) =>
       name === null ? null : { name, index: dataset.columns.findIndex((column) => column.name === name) };
     this.#id = located(dataset.eventId);
     this.#key = located(dataset.key);
-  }
-
-  /** A new body: what its events may take to be matched with patterns is counted from here. */
-  begin(): void {
-    this.#patterns.begin();
   }
 
   /** Checks one event, of which nothing is known. Never throws for what the event holds. */
@@ -154,8 +152,7 @@ export class Validator {
 
   /**
    * Reads the event at `from` of bytes that are UTF-8; it ends at or before `to`. Answers the position after it and sets
-   * `errors`, `eventId` and `extras`. @throws AzudError `invalid-json`, `too-deep`: nobody knows where the event ends;
-   * `too-large`: the patterns take too long
+   * `errors`, `eventId` and `extras`. @throws AzudError `invalid-json`, `too-deep`: nobody knows where the event ends
    */
   read(bytes: Buffer, from: number, to: number): number {
     const { scanner } = this;
@@ -175,6 +172,7 @@ export class Validator {
 
   /** What the plain check was not sure of: Ajv on the parsed event, and the literals that parsing may have rounded. */
   #violations(bytes: Buffer, from: number, to: number): readonly RowError[] {
+    spend(this.#steps);
     const inexact = inexactNumbers(bytes, this.scanner, this.dataset.columns);
     if (this.#validate(JSON.parse(bytes.toString('utf8', from, to)))) return inexact;
     const found = (this.#validate.errors ?? []) as readonly ErrorObject[];

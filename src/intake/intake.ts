@@ -4,6 +4,7 @@ import type { Dataset } from '../event/dataset.ts';
 import { idFault } from '../event/event-id.ts';
 import { skipSpace } from '../event/json/byte.ts';
 import { createValidator, type Validator } from '../event/validator.ts';
+import { inTime } from '../event/watch.ts';
 import type { Clock } from '../lib/clock.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
 import { Admission } from './admission.ts';
@@ -64,7 +65,7 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#limits = { ...INTAKE_LIMITS, ...options.limits };
-    for (const [name, dataset] of options.datasets) this.#validators.set(name, createValidator(dataset));
+    this.#renewValidators();
     this.#cloudEvents = new CloudEvents(this.#validators);
     this.#admission = new Admission(this.#limits);
   }
@@ -92,9 +93,12 @@ export class Intake {
     const encoding = request.headers['content-encoding'];
     const body = plainBody(encoding === undefined ? wire : await decodeBody(wire, encoding, this.#limits));
     const now = this.#options.clock.now();
-    const draft = new Draft({ dataset, idempotencyKey, strict, now, limits: this.#limits });
-    this.#read(form, body, { request, draft });
-    const { messages, result } = draft.finish();
+    const draftOf = () => {
+      const draft = new Draft({ dataset, idempotencyKey, strict, now, limits: this.#limits });
+      this.#read(form, body, { request, draft });
+      return draft;
+    };
+    const { messages, result } = inTime(draftOf, () => this.#renewValidators()).finish();
     for (const published of await this.#options.publish(messages)) {
       if ('error' in published) throw published.error;
     }
@@ -113,13 +117,16 @@ export class Intake {
 
   #read(form: Form, body: Buffer, { request, draft }: { request: IntakeRequest; draft: Draft }): void {
     const { dataset } = request;
-    for (const validator of this.#validators.values()) validator.begin();
     // The lines of NDJSON stand alone, in their encoding too.
     if (form !== 'ndjson') requireUtf8(body);
     if (form === 'json') readJson(body, this.#validatorOf(dataset), draft);
     else if (form === 'ndjson') readNdjson(body, this.#validatorOf(dataset), draft);
     else if (form === 'csv') readCsv(body, this.#validatorOf(dataset), draft);
     else this.#cloudEvents.read(form, body, { ...request, draft });
+  }
+
+  #renewValidators(): void {
+    for (const [name, dataset] of this.#options.datasets) this.#validators.set(name, createValidator(dataset));
   }
 
   #validatorOf(dataset: string | null): Validator {

@@ -1,7 +1,8 @@
 import { isAzudError, type RowError } from '../error/azud-error.ts';
 import { rowCode } from '../error/catalogue.ts';
 import type { ColumnType } from '../event/dataset.ts';
-import { Patterns } from '../event/patterns.ts';
+import { compilePattern } from '../event/pattern.ts';
+import { inTime } from '../event/watch.ts';
 import type { Value } from '../store/driver.ts';
 import type { ParameterDeclaration, ParameterType } from './config.ts';
 import { expected, parseValue } from './values.ts';
@@ -114,8 +115,8 @@ function textRules(type: ColumnType, declaration: ParameterDeclaration, fail: Fa
     rules.push({ holds: (_, text) => [...text].length <= maxLength, expected: `at most ${maxLength} characters` });
   }
   if (isGiven(pattern)) {
-    const compiled = compilePattern(pattern);
-    if (compiled) rules.push({ holds: (_, text) => compiled(text), expected: `text that matches ${pattern}` });
+    const matches = matcherOf(pattern);
+    if (matches) rules.push({ holds: (_, text) => matches(text), expected: `text that matches ${pattern}` });
     else fail('pattern', 'is not a regular expression');
   }
   return rules;
@@ -126,14 +127,12 @@ function isGiven<T>(value: T): value is NonNullable<T> {
 }
 
 /** Null when it is none. A text that takes too long to be matched does not match. */
-function compilePattern(pattern: string): ((text: string) => boolean) | null {
-  const patterns = new Patterns();
+function matcherOf(source: string): ((text: string) => boolean) | null {
   try {
-    const compiled = patterns.compile(pattern);
+    const pattern = compilePattern(source);
     return (text) => {
-      patterns.begin();
       try {
-        return compiled.test(text);
+        return inTime(() => pattern.test(text));
       } catch (error) {
         if (isAzudError(error, 'too-large')) return false;
         throw error;

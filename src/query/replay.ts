@@ -4,7 +4,8 @@ import { rowCode } from '../error/catalogue.ts';
 import type { Batch } from '../event/batch.ts';
 import type { Dataset } from '../event/dataset.ts';
 import { uuidV7 } from '../event/ids.ts';
-import { createValidator, type Validator } from '../event/validator.ts';
+import { type CheckedEvent, createValidator, rowErrorOf, type Validator } from '../event/validator.ts';
+import { inTime } from '../event/watch.ts';
 import type { OpenLetter } from './dead-letter-reader.ts';
 import { parseExact } from './exact-json.ts';
 import { applyPatch, type PatchOperation } from './json-patch.ts';
@@ -33,8 +34,7 @@ export class Corrector {
   check(letter: OpenLetter, event: Buffer): Correction {
     const validator = this.#validator(letter.dataset);
     if (!validator) return refusal('dataset-not-found', `the dataset ${letter.dataset} is not declared`);
-    validator.begin();
-    const { errors, eventId, extras, line } = validator.check(event);
+    const { errors, eventId, extras, line } = this.#checked(validator, event);
     if (errors.length > 0) return { errors };
     // An event that never had an id gets the letter's: a letter is replayed once, and so is its event.
     return { letter, eventId: letter.event_id ?? eventId ?? letter.id, line, extras };
@@ -54,6 +54,18 @@ export class Corrector {
       if (isAzudError(error, 'invalid-patch')) return refusal('invalid-patch', error.message);
       if (error instanceof SyntaxError) return refusal('invalid-json', messageOf(error));
       throw error;
+    }
+  }
+
+  #checked(validator: Validator, event: Buffer): CheckedEvent {
+    try {
+      return inTime(
+        () => validator.check(event),
+        () => this.#validators.delete(validator.dataset.name),
+      );
+    } catch (error) {
+      if (!isAzudError(error, 'too-large')) throw error;
+      return { errors: [rowErrorOf(error)], eventId: null, extras: false, line: event };
     }
   }
 

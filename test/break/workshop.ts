@@ -58,14 +58,12 @@ export class Workshop {
       let output = '';
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding('utf8').on('data', (text) => (output += text));
-      let late = false;
-      const timer = setTimeout(() => {
-        late = true;
-        process.kill(-(child.pid as number), 'SIGKILL');
-      }, RUN_MS_MAX);
+      const late = AbortSignal.timeout(RUN_MS_MAX);
+      const kill = () => process.kill(-(child.pid as number), 'SIGKILL');
+      late.addEventListener('abort', kill);
       child.on('close', (code) => {
-        clearTimeout(timer);
-        resolve({ caught: code !== 0 && !late, by: late ? 'it did not end' : firstFailure(output) });
+        late.removeEventListener('abort', kill);
+        resolve({ caught: code !== 0 && !late.aborted, by: late.aborted ? 'it did not end' : firstFailure(output) });
       });
     });
   }

@@ -1,0 +1,61 @@
+import { createContext, Script } from 'node:vm';
+import { AzudError } from '../error/azud-error.ts';
+import { INTAKE_LIMITS } from '../limits.ts';
+
+/** Steps that the checks of one body may take together before a clock is set, which costs 0.3 ms: about as long. */
+const STEPS_UNWATCHED = 100_000;
+
+let stepsLeft = 0;
+let watching = false;
+
+/** Ends a run that is to begin anew under the watch. */
+const UNWATCHED = new Error('a check that may take long runs outside of inTime');
+
+/** Before a check that may take so many steps. Only inside `inTime`. */
+export function spend(steps: number): void {
+  if (watching) return;
+  stepsLeft -= steps;
+  // Not below for NaN either.
+  if (!(stepsLeft >= 0)) throw UNWATCHED;
+}
+
+/**
+ * Runs the checks of one body, some of which a client can make last longer than anyone can wait. It is run twice where
+ * they may take long, so it keeps nothing of a run that did not end.
+ * @param onStopped before the throw: what `run` was changing may be half changed
+ * @throws AzudError `too-large` when they take longer than `INTAKE_LIMITS.checkMsMax`, and whatever `run` throws
+ */
+export function inTime<T>(run: () => T, onStopped: () => void = () => {}): T {
+  stepsLeft = STEPS_UNWATCHED;
+  try {
+    return run();
+  } catch (error) {
+    if (error !== UNWATCHED) throw error;
+  } finally {
+    stepsLeft = 0;
+  }
+  return watched(run, onStopped);
+}
+
+/** The only way to stop the engine inside a check is to stop the script that runs it. */
+const HELD = { run: (): unknown => undefined };
+const SCRIPT = new Script('run()');
+const CONTEXT = createContext({ run: () => HELD.run() });
+
+function watched<T>(run: () => T, onStopped: () => void): T {
+  HELD.run = run;
+  watching = true;
+  try {
+    return SCRIPT.runInContext(CONTEXT, { timeout: INTAKE_LIMITS.checkMsMax }) as T;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    onStopped();
+    throw new AzudError(
+      'too-large',
+      `to check this against the schema takes longer than ${INTAKE_LIMITS.checkMsMax} ms`,
+    );
+  } finally {
+    watching = false;
+    HELD.run = () => undefined;
+  }
+}
