@@ -5,10 +5,13 @@
 import { globSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { ADAPTERS, type Adapter, requiredAdapters } from '../test/support/adapters.ts';
 import { isTheFile, Report, type TestEvent } from '../test/support/report.ts';
 
 const root = resolve(import.meta.dirname, '..');
+/** Loaded before each file. */
+const DEADLINE = pathToFileURL(resolve(root, 'test/support/deadline.ts')).href;
 
 /** Two at once: the tests of the front door measure time, and more would measure each other. */
 const CONCURRENCY = 2;
@@ -57,7 +60,8 @@ async function runFiles(files: readonly string[], report: Report): Promise<void>
     cwd: root,
     concurrency: CONCURRENCY,
     timeout: FILE_TIMEOUT_MS,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--import', DEADLINE],
+    env: { ...process.env, AZUD_TEST_FILE_MS_MAX: String(FILE_TIMEOUT_MS) },
   });
   const note = (data: TestEvent, add: (event: TestEvent) => void) => {
     add(data);
