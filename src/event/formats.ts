@@ -48,3 +48,13 @@ export function isUuid(text: string): boolean {
 export function isDecimal(text: string): boolean {
   return DECIMAL.test(text);
 }
+
+/** As `JSON.parse` reads it. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { AzudError, messageOf } from '../error/azud-error.ts';
 import type { ColumnType } from '../event/dataset.ts';
+import { isJson } from '../event/formats.ts';
 import { hasControl } from '../event/json/key-table.ts';
 import type { Validator } from '../event/validator.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
@@ -96,13 +97,4 @@ function jsonOf(text: string, type: ColumnType): string {
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text;
   if (type === 'json' && isJson(text)) return text;
   return JSON.stringify(text);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 import type { ColumnType } from '../event/dataset.ts';
-import { isDate, isDateTime, isDecimal, isUuid } from '../event/formats.ts';
+import { isDate, isDateTime, isDecimal, isJson, isUuid } from '../event/formats.ts';
 import type { Value } from '../store/driver.ts';
 
 /** What a column of integers can hold: 128 bits, signed. */
@@ -49,15 +49,6 @@ export function parseValue(type: ColumnType, text: string): Value | undefined {
       return isDate(text) ? text : undefined;
     case 'uuid':
       return isUuid(text) ? text.toLowerCase() : undefined;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -7,23 +7,14 @@ import { stringify } from 'yaml';
 import { runAzud } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { ORDERS_CONFIG } from '../support/orders.ts';
-import { type System, startSystem } from '../support/system.ts';
-
-async function running(options: Parameters<typeof startSystem>[0], work: (system: System) => Promise<void>) {
-  const system = await startSystem(options);
-  try {
-    await work(system);
-  } finally {
-    await system.stop();
-  }
-}
+import { withSystem } from '../support/system.ts';
 
 test('a record damaged in a sealed segment: named, skipped when confirmed, and its events are dead letters in sums that balance', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'azud-damaged-'));
   const dataDir = join(folder, 'data');
   await writeFile(join(folder, 'azud.yaml'), stringify(ORDERS_CONFIG));
   const azud = (...words: string[]) => runAzud(['log', 'skip', '--data-dir', dataDir, ...words], { folder });
-  await running({ config: ORDERS_CONFIG, dataDir }, async (system) => {
+  await withSystem({ config: ORDERS_CONFIG, dataDir }, async (system) => {
     for (let n = 1; n <= 3; n += 1) {
       assert.equal((await system.post('/v1/events/orders?wait=stored', `{"n":${n}}`)).status, 200);
     }
@@ -42,7 +33,7 @@ test('a record damaged in a sealed segment: named, skipped when confirmed, and i
   assert.ok((await readFile(damages[0].kept)).includes('{"n":7}'));
   // A new database reads the log from its beginning.
   const config = { ...ORDERS_CONFIG, store: { kind: 'duckdb', path: 'other.duckdb' } };
-  await running({ config, dataDir }, async (system) => {
+  await withSystem({ config, dataDir }, async (system) => {
     await eventually(async () => {
       const report = (await (await system.get('/v1/conservation')).json()) as { datasets: Record<string, unknown>[] };
       const orders = report.datasets.find(({ dataset }) => dataset === 'orders');

@@ -46,6 +46,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system;
 }
 
+/** Works with a system that is stopped afterwards, whatever happens. */
+export async function withSystem(options: SystemOptions, work: (system: System) => Promise<void>): Promise<void> {
+  const system = await startSystem(options);
+  try {
+    await work(system);
+  } finally {
+    await system.stop();
+  }
+}
+
 /** A start that must not succeed: its exit code and everything that it said. Anything that it began is ended. */
 export async function refusedStart(options: SystemOptions): Promise<{ code: number | null; words: string }> {
   const system = new System(await mkdtemp(join(tmpdir(), 'azud-system-')), await freePort(), options);

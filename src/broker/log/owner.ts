@@ -193,8 +193,7 @@ export class LogOwner implements BrokerDriver {
     const end = new DurableEnd(recovered.end);
     const now = () => clock.now();
     const tail = new Tail(recovered.tail, { io, folder: path, segmentBytesMax, end, now });
-    const { epoch, terms } = tail.course;
-    const course = { epoch, terms };
+    const { course } = tail;
     const folder = new SegmentFolder({ io, path, course, end, liveIndex: (first) => tail.indexOf(first) });
     const finder = new Finder(folder);
     const onDurable = finder.note.bind(finder);

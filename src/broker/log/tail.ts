@@ -48,7 +48,8 @@ export class Tail {
 
   /** Epoch and terms: the same for as long as this process writes. */
   get course(): Course {
-    return this.#state.header;
+    const { epoch, terms } = this.#state.header;
+    return { epoch, terms };
   }
 
   /** As of the durable end. */

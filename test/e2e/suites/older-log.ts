@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { runAzud } from '../../support/command.ts';
 import { ORDERS_CONFIG } from '../../support/orders.ts';
-import { refusedStart, type System, startSystem } from '../../support/system.ts';
+import { refusedStart, type System, withSystem } from '../../support/system.ts';
 
 const HINT = 'Restore log and database from one backup, or let the database go on with this log: azud log adopt.';
 
@@ -32,7 +32,7 @@ export function olderLogCase(name: string, store: Readonly<Record<string, unknow
     const [dataDir, copy] = [join(folder, 'data'), join(folder, 'copy')];
     const config = { ...ORDERS_CONFIG, store };
     try {
-      await running({ config, dataDir }, async (system) => {
+      await withSystem({ config, dataDir }, async (system) => {
         await take(system, 1, 3);
         await cp(join(dataDir, 'log'), copy, { recursive: true, filter: (path) => !path.endsWith('socket') });
         await take(system, 4, 6);
@@ -48,7 +48,7 @@ export function olderLogCase(name: string, store: Readonly<Record<string, unknow
       await writeFile(join(folder, 'azud.yaml'), stringify(config));
       const azud = (...words: string[]) => runAzud(['log', 'adopt', '--data-dir', dataDir, ...words], { folder });
       const other = { ...ORDERS_CONFIG, store: { kind: 'duckdb', path: 'other.duckdb' } };
-      await running({ config: other, dataDir }, async (system) => {
+      await withSystem({ config: other, dataDir }, async (system) => {
         // Another database makes the log grow.
         await take(system, 7, 16);
         const { code, stderr } = await azud('--confirm');
@@ -66,7 +66,7 @@ export function olderLogCase(name: string, store: Readonly<Record<string, unknow
         assert.deepEqual([adopted, adoption.reason, adoption.datasets], [confirmed, reason, sums]);
       }
       assert.match((await azud()).stderr, /the database fits the log: there is nothing to adopt/);
-      await running({ config, dataDir }, async (system) => {
+      await withSystem({ config, dataDir }, async (system) => {
         await take(system, 17, 17);
         assert.deepEqual(
           await numbersOf(system),
@@ -85,13 +85,4 @@ export function olderLogCase(name: string, store: Readonly<Record<string, unknow
       await rm(folder, { recursive: true });
     }
   });
-}
-
-async function running(options: Parameters<typeof startSystem>[0], work: (system: System) => Promise<void>) {
-  const system = await startSystem(options);
-  try {
-    await work(system);
-  } finally {
-    await system.stop();
-  }
 }
