@@ -25,12 +25,17 @@ export function inexactNumbers(bytes: Buffer, scanner: JsonScanner, columns: rea
     const kind = scanner.kinds[i] as number;
     const fits = type === 'integer' ? fitsInteger(literal, kind) : fitsNumber(literal, kind);
     if ((type !== 'integer' && type !== 'number') || fits) continue;
-    const limit =
-      type === 'integer' ? 'an integer between -2^127 and 2^127' : `a number of at most ${DOUBLE_DIGITS_MAX} digits`;
     const path = pointer(name);
-    errors.push({ path, code: 'number_range', message: `${path} must be ${limit} to be kept exactly, got ${literal}` });
+    const message = `${path} must be ${expected(type, kind)} to be kept exactly, got ${literal}`;
+    errors.push({ path, code: 'number_range', message });
   }
   return errors;
+}
+
+function expected(type: 'integer' | 'number', kind: number): string {
+  if (type === 'number') return `a number of at most ${DOUBLE_DIGITS_MAX} digits`;
+  if (kind === KIND.LONG_INTEGER) return 'an integer between -2^127 and 2^127';
+  return 'written out in digits, without a point or an exponent,';
 }
 
 function fitsInteger(literal: string, kind: number): boolean {

@@ -182,6 +182,7 @@ describe('the validator', () => {
     assert.deepEqual(codes('{"id":"x","delay":1e3}'), []);
     assert.deepEqual(codes('{"id":"x","delay":9007199254740993.0}'), ['/delay number_range']);
     assert.deepEqual(codes('{"id":"x","delay":1e30}'), ['/delay number_range']);
+    assert.match(errorsOf('{"id":"x","delay":1e30}')[0]?.message ?? '', /written out in digits.*got 1e30/);
     assert.deepEqual(codes('{"id":"x","price":0.30000000000000004}'), []);
     assert.deepEqual(codes('{"id":"x","price":1.23456789012345678}'), ['/price number_range']);
     assert.deepEqual(codes('{"id":"x","price":9007199254740993}'), ['/price number_range']);
