@@ -299,3 +299,11 @@ test('a snapshot is verified, and answers the progress it holds', async () => {
     await driver.close();
   });
 });
+
+test('a folder where the database should be is no damage: it is refused, and nothing is moved', async () => {
+  await inFolder(async (dataDir) => {
+    await mkdir(join(dataDir, 'duckdb/azud.duckdb'), { recursive: true });
+    await assert.rejects(openStore(dataDir), { code: 'invalid-config', message: /is a folder/ });
+    assert.deepEqual(await readdir(join(dataDir, 'duckdb')), ['azud.duckdb']);
+  });
+});

@@ -2,7 +2,7 @@ import { constants, existsSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
-import { messageOf } from '../../error/azud-error.ts';
+import { AzudError, messageOf } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { RECOVERY_LIMITS } from '../../limits.ts';
 import { classify } from './errors.ts';
@@ -63,9 +63,10 @@ const LADDER: readonly Step[] = [
 
 /**
  * Opens the database, mending what a power cut or a bad disk left behind.
- * @throws AzudError `locked` and what is no damage; `store-damaged` when not even an empty file can be opened
+ * @throws AzudError `locked` and what is no damage; `invalid-config` for a folder; `store-damaged` when not even an empty file can be opened
  */
 export async function openWithRecovery(files: StoreFiles, options: RecoveryOptions): Promise<Opened> {
+  await refuseFolder(files.main);
   let ladder = LADDER;
   let failure = await suspicion(files);
   if (failure !== null) {
@@ -89,6 +90,15 @@ export async function openWithRecovery(files: StoreFiles, options: RecoveryOptio
     failure = opened.failure;
   }
   throw classify(new Error(`Corrupt: ${failure}`), 'the database cannot be opened');
+}
+
+/** Whatever is in it is not ours to set aside. */
+async function refuseFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) return;
+  throw new AzudError('invalid-config', `the database cannot be opened: ${path} is a folder`, {
+    hint: 'Let store.path name a file.',
+  });
 }
 
 /** Signs of damage that must not reach the engine: it would open an empty database beside the old one's log. */
