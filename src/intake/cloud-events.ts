@@ -6,6 +6,7 @@ import { hasControl } from '../event/json/key-table.ts';
 import { KIND } from '../event/json/number.ts';
 import { JsonScanner } from '../event/json/scanner.ts';
 import { codeOf, rowErrorOf, type Validator } from '../event/validator.ts';
+import type { Validators } from '../event/validators.ts';
 import { JSON_LIMITS } from '../limits.ts';
 import type { Draft } from './draft.ts';
 import { readElements } from './json-body.ts';
@@ -39,11 +40,11 @@ interface Request {
  * as the part of `type` after its last dot.
  */
 export class CloudEvents {
-  readonly #validators: ReadonlyMap<string, Validator>;
+  readonly #validators: Validators;
   /** One level deeper than an event: the envelope. Its own attributes may have any name. */
   readonly #scanner = new JsonScanner(ATTRIBUTES, { reservesUnderscore: false, depthMax: JSON_LIMITS.depthMax + 1 });
 
-  constructor(validators: ReadonlyMap<string, Validator>) {
+  constructor(validators: Validators) {
     this.#validators = validators;
   }
 

@@ -3,7 +3,8 @@ import type { Message } from '../event/batch.ts';
 import type { Dataset } from '../event/dataset.ts';
 import { idFault } from '../event/event-id.ts';
 import { skipSpace } from '../event/json/byte.ts';
-import { createValidator, type Validator } from '../event/validator.ts';
+import type { Validator } from '../event/validator.ts';
+import { Validators } from '../event/validators.ts';
 import { inTime } from '../event/watch.ts';
 import type { Clock } from '../lib/clock.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
@@ -58,14 +59,16 @@ export interface IntakeResult {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #limits: typeof INTAKE_LIMITS;
-  readonly #validators = new Map<string, Validator>();
-  readonly #cloudEvents: CloudEvents;
+  readonly #validators: Validators;
+  #cloudEvents: CloudEvents;
   readonly #admission: Admission;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#limits = { ...INTAKE_LIMITS, ...options.limits };
-    this.#renewValidators();
+    this.#validators = new Validators(options.datasets);
+    // All of them, before the first request waits for one.
+    for (const name of options.datasets.keys()) this.#validators.get(name);
     this.#cloudEvents = new CloudEvents(this.#validators);
     this.#admission = new Admission(this.#limits);
   }
@@ -79,7 +82,7 @@ export class Intake {
     const { dataset, headers } = request;
     const form = formOf(headers);
     const idempotencyKey = readIdempotencyKey(headers);
-    if (dataset !== null && !this.#validators.has(dataset)) throw unknownDataset(dataset);
+    if (dataset !== null && !this.#options.datasets.has(dataset)) throw unknownDataset(dataset);
     const bytes = this.#admission.enter(this.#wireBody(request), headers['content-encoding']);
     try {
       return await this.#taken(request, { form, idempotencyKey });
@@ -98,7 +101,7 @@ export class Intake {
       this.#read(form, body, { request, draft });
       return draft;
     };
-    const { messages, result } = inTime(draftOf, () => this.#renewValidators()).finish();
+    const { messages, result } = inTime(draftOf, () => this.#renew()).finish();
     for (const published of await this.#options.publish(messages)) {
       if ('error' in published) throw published.error;
     }
@@ -125,8 +128,10 @@ export class Intake {
     else this.#cloudEvents.read(form, body, { ...request, draft });
   }
 
-  #renewValidators(): void {
-    for (const [name, dataset] of this.#options.datasets) this.#validators.set(name, createValidator(dataset));
+  /** After a read that was stopped somewhere in its middle. */
+  #renew(): void {
+    this.#validators.forgetLast();
+    this.#cloudEvents = new CloudEvents(this.#validators);
   }
 
   #validatorOf(dataset: string | null): Validator {

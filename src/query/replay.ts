@@ -4,7 +4,8 @@ import { rowCode } from '../error/catalogue.ts';
 import type { Batch } from '../event/batch.ts';
 import type { Dataset } from '../event/dataset.ts';
 import { uuidV7 } from '../event/ids.ts';
-import { type CheckedEvent, createValidator, rowErrorOf, type Validator } from '../event/validator.ts';
+import { type CheckedEvent, rowErrorOf, type Validator } from '../event/validator.ts';
+import { Validators } from '../event/validators.ts';
 import { inTime } from '../event/watch.ts';
 import type { OpenLetter } from './dead-letter-reader.ts';
 import { parseExact } from './exact-json.ts';
@@ -23,16 +24,15 @@ export type Correction = Corrected | { readonly errors: readonly RowError[] };
 
 /** Checks the events of dead letters against their datasets as they are now. */
 export class Corrector {
-  readonly #datasets: ReadonlyMap<string, Dataset>;
-  readonly #validators = new Map<string, Validator>();
+  readonly #validators: Validators;
 
   constructor(datasets: ReadonlyMap<string, Dataset>) {
-    this.#datasets = datasets;
+    this.#validators = new Validators(datasets);
   }
 
   /** Checks `event` in place of what the letter holds. The event keeps the id it had. */
   check(letter: OpenLetter, event: Buffer): Correction {
-    const validator = this.#validator(letter.dataset);
+    const validator = this.#validators.get(letter.dataset);
     if (!validator) return refusal('dataset-not-found', `the dataset ${letter.dataset} is not declared`);
     const { errors, eventId, extras, line } = this.#checked(validator, event);
     if (errors.length > 0) return { errors };
@@ -61,22 +61,12 @@ export class Corrector {
     try {
       return inTime(
         () => validator.check(event),
-        () => this.#validators.delete(validator.dataset.name),
+        () => this.#validators.forgetLast(),
       );
     } catch (error) {
       if (!isAzudError(error, 'too-large')) throw error;
       return { errors: [rowErrorOf(error)], eventId: null, extras: false, line: event };
     }
-  }
-
-  #validator(name: string): Validator | null {
-    const known = this.#validators.get(name);
-    if (known) return known;
-    const dataset = this.#datasets.get(name);
-    if (!dataset) return null;
-    const validator = createValidator(dataset);
-    this.#validators.set(name, validator);
-    return validator;
   }
 }
 
