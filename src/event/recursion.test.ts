@@ -26,4 +26,17 @@ describe('a schema', () => {
     ['that points nowhere', { properties: { l: { $ref: '#/none' } } }],
   ];
   for (const [what, schema] of BRANCHING) it(`${what} branches`, () => assert.equal(branches(schema), true));
+
+  it('is judged in time, however many references it holds', () => {
+    const parts = 800;
+    const lattice = Object.fromEntries(
+      Array.from({ length: parts }, (_, i) => {
+        const below = Array.from({ length: Math.min(20, parts - 1 - i) }, (_, j) => ref(`p${i + j + 1}`));
+        return [`p${i}`, { items: { anyOf: below } }];
+      }),
+    );
+    const begun = performance.now();
+    assert.equal(branches(withDefs({ ...lattice, a: ref('p0') })), false);
+    assert.ok(performance.now() - begun < 1_000);
+  });
 });

@@ -12,18 +12,33 @@ export function branches(schema: JsonSchema): boolean {
   const all = referencesIn(schema);
   if (OTHER_NAMES.test(JSON.stringify({ ...schema, $id: undefined }))) return true;
   const known = new Map<string, readonly string[]>();
-  for (const reference of all) {
+  for (const reference of new Set(all)) {
     const place = reference === '#' ? schema : resolve(reference, schema);
     if (place === undefined) return true;
     known.set(reference, referencesIn(place));
   }
-  const leads = (from: string, to: string, seen: Set<string>): boolean => {
-    if (from === to) return true;
-    if (seen.has(from)) return false;
-    seen.add(from);
-    return (known.get(from) ?? []).some((next) => leads(next, to, seen));
+  const rings = ringsOf(known);
+  return [...known].some(([place, found]) => found.filter((next) => rings.get(next) === rings.get(place)).length > 1);
+}
+
+/** Tarjan's: places that lead to each other have the same number. A schema may hold thousands of references. */
+function ringsOf(known: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, number> {
+  const met = new Map<string, number>();
+  const rings = new Map<string, number>();
+  const open: string[] = [];
+  const visit = (place: string): number => {
+    const own = met.size;
+    let first = own;
+    met.set(place, own);
+    open.push(place);
+    for (const next of known.get(place) ?? []) {
+      if (!rings.has(next)) first = Math.min(first, met.get(next) ?? visit(next));
+    }
+    if (first === own) for (const closed of open.splice(open.lastIndexOf(place))) rings.set(closed, own);
+    return first;
   };
-  return [...known].some(([place, found]) => found.filter((next) => leads(next, place, new Set())).length > 1);
+  for (const place of known.keys()) if (!met.has(place)) visit(place);
+  return rings;
 }
 
 /** One for each place where it stands. */
