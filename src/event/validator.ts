@@ -136,13 +136,25 @@ export class Validator {
     this.eventId = null;
     this.extras = false;
     try {
-      if (!isUtf8(bytes)) throw new AzudError('invalid-utf8', 'the event is not valid UTF-8');
+      requireText(bytes);
       this.readWhole(bytes, 0, bytes.length);
     } catch (error) {
       if (!isAzudError(error)) throw error;
       this.errors = [rowErrorOf(error)];
     }
     return { errors: this.errors, eventId: this.eventId, extras: this.extras, line: toLine(bytes, 0, bytes.length) };
+  }
+
+  /** What makes these bytes no JSON that can be kept, whatever the schema says; null: nothing. */
+  faultOf(bytes: Buffer): RowError | null {
+    try {
+      requireText(bytes);
+      this.scanner.expectEnd(this.scanner.read(bytes, 0, bytes.length));
+      return this.scanner.fault ? rowErrorOf(this.scanner.fault) : null;
+    } catch (error) {
+      if (!isAzudError(error)) throw error;
+      return rowErrorOf(error);
+    }
   }
 
   /** `read`, and nothing but white space may follow up to `to`. @throws AzudError `invalid-json`, `too-deep` */
@@ -204,6 +216,10 @@ function tooLarge(bytes: number): RowError {
     code: 'too_large',
     message: `the event has ${bytes} bytes, at most ${INTAKE_LIMITS.eventBytesMax} are taken`,
   };
+}
+
+function requireText(bytes: Buffer): void {
+  if (!isUtf8(bytes)) throw new AzudError('invalid-utf8', 'the event is not valid UTF-8');
 }
 
 /** A row error without its row. */

@@ -5,7 +5,9 @@ import { batchOf, DATASETS, type Flow, openFlow, writeAll } from '../../test/sup
 import { AzudError, isAzudError } from '../error/azud-error.ts';
 import type { Reject } from '../event/batch.ts';
 import { uuidV7 } from '../event/ids.ts';
+import { compileDataset } from '../event/validator.ts';
 import { systemClock } from '../lib/clock.ts';
+import { INTAKE_LIMITS } from '../limits.ts';
 import type { Fields } from '../telemetry/log.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { Commits } from './commits.ts';
@@ -229,6 +231,27 @@ describe('a replay of many', () => {
     await die([reject(2, '{"flight":"x"}'), reject(3, '{"flight":3}')]);
     const { matched, replayed, failed } = await letters.replayMany(body({}), ASKED);
     assert.deepEqual([matched, replayed, failed], [2, 1, 1]);
+  });
+
+  test('lets others have their turn after each check that lasts, and ends when nobody waits for it any more', async () => {
+    const trap = compileDataset('flights', {
+      schema: { type: 'object', properties: { origin: { type: 'string', pattern: '^(a+)+$' } } },
+    });
+    await die([2, 3, 4].map((row) => reject(row, JSON.stringify({ origin: `${'a'.repeat(60)}!` }))));
+    const stop = new AbortController();
+    const turns: number[] = [];
+    const sleep = async (ms: number) => {
+      turns.push(ms);
+      if (turns.length === 2) stop.abort();
+    };
+    const options = { ...flow, datasets: new Map([['flights', trap]]), cursorKey: Buffer.alloc(32, 1), log: silentLog };
+    const slow = new DeadLetters({ ...options, clock: { ...systemClock, sleep } });
+    const patch = [{ op: 'add', path: '/delay', value: 1 }];
+    const replay = slow.replayMany(body({ patch, dry_run: true }), { ...ASKED, signal: stop.signal });
+    await assert.rejects(replay, { name: 'AbortError' });
+    assert.equal(turns.length, 2);
+    // One check for each letter: a patch asks of what was there before only whether it can be read.
+    for (const ms of turns) assert.ok(ms >= INTAKE_LIMITS.checkMsMax && ms < 2 * INTAKE_LIMITS.checkMsMax, `${ms} ms`);
   });
 
   test('refuses a body that is not one', async () => {

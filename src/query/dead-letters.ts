@@ -66,6 +66,8 @@ export interface DiscardResult {
 /** Reasons listed: beyond, they are most likely one reason with a value in its message. */
 const REASONS_MAX = 100;
 const WAIT_POLL_MS = 20;
+/** After a check that lasts longer than this the others in the process have their turn, for as long. */
+const CHECK_LONG_MS = 50;
 
 /** Lists, shows, corrects, replays and discards dead letters. */
 export class DeadLetters {
@@ -120,15 +122,21 @@ export class DeadLetters {
    */
   async replayMany(body: Buffer, { actor, signal }: Asked): Promise<ReplayManyResult> {
     const { filter, patch, dryRun } = readReplayMany(body);
+    const { clock } = this.#options;
     const reasons = new Map<string, ReplayReason>();
     let matched = 0;
     let passed = 0;
     for await (const page of this.#reader.pages(filter, signal)) {
       const corrected: Corrected[] = [];
       for (const letter of page) {
+        const begun = clock.monotonic();
         const correction = this.#corrector.checkPatched(letter, patch);
         if ('errors' in correction) countReason(reasons, correction.errors);
         else corrected.push(correction);
+        const lastedMs = clock.monotonic() - begun;
+        // Else reads and the loader would stand still until the last letter is checked.
+        if (lastedMs > CHECK_LONG_MS) await clock.sleep(lastedMs, signal);
+        signal.throwIfAborted();
       }
       if (!dryRun) await this.#publish(replayBatches(corrected, this.#options.clock.now()));
       matched += page.length;

@@ -43,10 +43,9 @@ export class Corrector {
   /** Checks what the letter holds, patched. */
   checkPatched(letter: OpenLetter, patch: readonly PatchOperation[]): Correction {
     if (patch.length === 0) return this.check(letter, letter.bytes);
-    const before = this.check(letter, letter.bytes);
     // A patch mends values, not syntax: of a key that stands twice, nobody may pick one in passing.
-    const broken = 'errors' in before ? before.errors.filter(({ code }) => UNREADABLE.has(code)) : [];
-    if (broken.length > 0) return { errors: broken };
+    const fault = this.#validators.get(letter.dataset)?.faultOf(letter.bytes);
+    if (fault && UNREADABLE.has(fault.code)) return { errors: [fault] };
     try {
       const patched = applyPatch(parseExact(letter.bytes.toString()), patch);
       return this.check(letter, Buffer.from(JSON.stringify(patched)));
