@@ -4,6 +4,7 @@ import { AzudError, isAzudError, messageOf } from '../error/azud-error.ts';
 import type { Command } from './command.ts';
 import { inferSchema } from './infer.ts';
 import { FILE_FORMATS } from './send/splitter.ts';
+import { unpacked } from './send/unpacked.ts';
 import { formatOf } from './send.ts';
 
 export const datasetInfer: Command = {
@@ -24,7 +25,7 @@ export const datasetInfer: Command = {
     const format = formatOf(name, invocation.values.format);
     const chunks = name === '-' ? world.stdin : createReadStream(resolve(world.folder, name));
     try {
-      world.out.json(await inferSchema(chunks as AsyncIterable<Buffer | string>, format));
+      world.out.json(await inferSchema(unpacked(chunks as AsyncIterable<Buffer | string>), format));
     } catch (error) {
       if (isAzudError(error)) throw error;
       throw new AzudError('io-failed', `${name} cannot be read: ${messageOf(error)}`, {

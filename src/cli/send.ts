@@ -9,17 +9,20 @@ import { readBatches } from './send/batches.ts';
 import { fileJournal, type Journal, noJournal } from './send/journal.ts';
 import { type SendSummary, sendBatches } from './send/sender.ts';
 import { FILE_FORMATS, type FileFormat } from './send/splitter.ts';
+import { unpacked } from './send/unpacked.ts';
 
 /** How long a batch is tried while the server is away, minutes. */
 const PATIENCE_MINUTES = 5;
 const READ_BYTES = 256 * 1024;
+/** How much is in such a file, nobody knows before its end. */
+const GZIP_NAME = /\.gz$/;
 
 export const send: Command = {
   name: 'send',
   summary: 'Send a file of any size; run again after a cut, it goes on and stores nothing twice.',
   arguments: [
     { name: 'dataset', description: 'where the events go' },
-    { name: 'file', description: 'JSON, NDJSON or CSV; - or nothing is standard input', optional: true },
+    { name: 'file', description: 'JSON, NDJSON or CSV, also in gzip; - or nothing is standard input', optional: true },
   ],
   options: {
     format: {
@@ -36,7 +39,7 @@ export const send: Command = {
     ...CLIENT_OPTIONS,
     json: JSON_OPTION,
   },
-  examples: ['azud send flights flights.csv', 'gunzip -c events.ndjson.gz | azud send flights - --format ndjson'],
+  examples: ['azud send flights flights.csv', 'azud send flights events.ndjson.gz'],
   async run(invocation, world) {
     const source = sourceOf(invocation, world);
     const client = clientOf(invocation, world);
@@ -53,6 +56,7 @@ function forPrograms({ notKept, firstTransaction, ...summary }: SendSummary) {
 
 /** Something whose bytes can be sent. */
 export interface SendSource {
+  /** As they are or in gzip. */
   readonly chunks: AsyncIterable<Buffer | string>;
   readonly format: FileFormat;
   /** Null for a stream. */
@@ -84,7 +88,7 @@ export async function sendSource(job: SendJob, world: World): Promise<SendSummar
     const summary = await sendBatches({
       client,
       dataset,
-      batches: readBatches(source.chunks, { dataset, format: source.format }),
+      batches: readBatches(unpacked(source.chunks), { dataset, format: source.format }),
       journal: journalOf(job, world),
       clock: world.clock,
       signal: world.signal,
@@ -138,7 +142,7 @@ function sourceOf(invocation: Invocation, world: World): SendSource {
     return {
       chunks: createReadStream(file, { highWaterMark: READ_BYTES }),
       format,
-      totalBytes: size,
+      totalBytes: GZIP_NAME.test(name) ? null : size,
       identity: [file, String(size), String(mtimeMs)],
     };
   } catch (error) {
@@ -150,7 +154,8 @@ function sourceOf(invocation: Invocation, world: World): SendSource {
 
 /** By the option, else by the name. @throws AzudError `invalid-usage` */
 export function formatOf(name: string, given: string | undefined): FileFormat {
-  const word = given ?? { '.jsonl': 'ndjson' }[extname(name)] ?? extname(name).slice(1);
+  const end = extname(name.replace(GZIP_NAME, ''));
+  const word = given ?? { '.jsonl': 'ndjson' }[end] ?? end.slice(1);
   const format = FILE_FORMATS.find((known) => known === word);
   if (format) return format;
   throw usage(

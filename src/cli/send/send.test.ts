@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { Clock } from '../../lib/clock.ts';
 import { runCli } from '../cli.ts';
 import { Output } from '../output.ts';
@@ -151,6 +152,19 @@ describe('azud send', () => {
     assert.equal(intake.calls, 26);
   });
 
+  test('sends what is in a gzip file, in pieces or not, with the keys of the plain file', async () => {
+    const text = ALL.map((n) => JSON.stringify({ n })).join('\n');
+    const cut = text.indexOf('\n', text.length / 2) + 1;
+    await writeFile(join(folder, 'events.ndjson.gz'), [gzipSync(text.slice(0, cut)), gzipSync(text.slice(cut))]);
+    await send();
+    const keys = [...intake.batches.keys()].sort();
+    intake.wipe();
+    const { exit, stderr } = await send([], undefined, 'events.ndjson.gz');
+    assert.equal(exit, 0, stderr);
+    assert.deepEqual(intake.numbers, ALL);
+    assert.deepEqual([...intake.batches.keys()].sort(), keys);
+  });
+
   test('goes on through 429, 503, cut connections and answers that are lost, and stores nothing twice', async () => {
     intake.behaviour = ({ number: call, request, response, body }) => {
       if (call % 4 === 0) {
@@ -260,5 +274,14 @@ describe('azud send', () => {
     assert.equal(exit, 1);
     assert.match(stderr, /1 rejected/);
     assert.match(stderr, /row 3017: \/n must be an integer/);
+  });
+
+  test('tells of a gzip file that is cut, and sends no half event', async () => {
+    const whole = gzipSync(ALL.map((n) => JSON.stringify({ n })).join('\n'));
+    await writeFile(join(folder, 'cut.ndjson.gz'), whole.subarray(0, whole.length - 20));
+    const { exit, stderr } = await send([], undefined, 'cut.ndjson.gz');
+    assert.equal(exit, 1);
+    assert.match(stderr, /the gzip is damaged: unexpected end of file/);
+    assert.deepEqual(intake.numbers, ALL.slice(0, intake.numbers.length));
   });
 });
