@@ -12,6 +12,21 @@ export function notConnected(where: string, cause?: unknown): AzudError {
   return new AzudError('not-connected', `${where} cannot be reached: ${reason}`, { cause, retryAfterSeconds: 1 });
 }
 
+/** What Node says of a certificate that it does not trust, and of a server that answers TLS with something else. */
+const TLS_CODES = /^(EPROTO|ERR_TLS_.*|ERR_SSL_.*|.*_CERT(_.*)?|CERT_.*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/;
+/** OpenSSL's own report: `…:SSL routines:<function>:<reason>:<file>:<line>:` and an end of line. */
+const OPENSSL = /:SSL routines:[^:]*:([^:]+):/;
+
+/** Null when the error is not about TLS. What is wrong with a certificate or a setting does not pass by waiting. */
+export function tlsRefused(where: string, cause: unknown, hint: string): AzudError | null {
+  const { code } = (cause ?? {}) as { code?: unknown };
+  if (typeof code !== 'string' || !TLS_CODES.test(code)) return null;
+  const message = messageOf(cause);
+  const found = OPENSSL.exec(message)?.[1] ?? message;
+  const reason = found === 'wrong version number' ? 'the server does not speak TLS there' : found;
+  return new AzudError('access-denied', `${where}: ${reason}`, { cause, hint });
+}
+
 export function topicMissing(where: string, reason: string, cause?: unknown): AzudError {
   return new AzudError('topic-missing', `${where} is missing: ${reason}`, { cause });
 }

@@ -5,6 +5,9 @@ import { stderrLines } from '../telemetry/lines.ts';
 import { runCli } from './cli.ts';
 import { Output, type Sink } from './output.ts';
 
+/** Of an ended command whose process goes on, ms. */
+const LINGER_MS = 1_000;
+
 /** The command line of this process. @returns the exit code */
 export async function runProcess(): Promise<number> {
   const env = readEnvironment();
@@ -24,7 +27,15 @@ export async function runProcess(): Promise<number> {
     clock: systemClock,
     signal: stop.signal,
   });
+  endSoon();
   return lost() ? CATALOGUE['io-failed'].exit : exit;
+}
+
+/** What a client has left open keeps no ended command: that of NATS never closes a socket on which nobody greeted. */
+function endSoon(): void {
+  const end = () => void setTimeout(() => process.exit(), LINGER_MS).unref();
+  if (process.stdout.writableLength === 0) end();
+  else process.stdout.once('drain', end);
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   type ConnectionOptions,
   connect,
   credsAuthenticator,
+  errors,
   type NatsConnection,
   type ServerInfo,
   type TlsOptions,
@@ -44,7 +45,7 @@ export function connectionTo(settings: ServerSettings): Connection<Link> {
     connect: async (broken) => {
       const options = await connectionOptions(settings);
       try {
-        const nats = await connect(options);
+        const nats = await connect(options).catch(unanswered);
         void nats.closed().then(broken);
         const manager = await jetstreamManager(nats, { timeout: TIMEOUT_MS, checkAPI: false });
         const server = nats.info;
@@ -56,6 +57,13 @@ export function connectionTo(settings: ServerSettings): Connection<Link> {
     },
     disconnect: ({ nats }) => nats.close(),
   });
+}
+
+/** What takes connections and never greets is a server that hangs, or none of NATS. */
+function unanswered(error: unknown): never {
+  if (!(error instanceof errors.TimeoutError)) throw error;
+  const reason = `no NATS server greets there within ${TIMEOUT_MS / 1_000} s`;
+  throw new errors.ConnectionError(reason, { cause: error });
 }
 
 async function connectionOptions(settings: ServerSettings): Promise<ConnectionOptions> {

@@ -1,5 +1,5 @@
 import { AzudError, isAzudError, messageOf } from '../../error/azud-error.ts';
-import { notConnected, topicMissing } from '../errors.ts';
+import { notConnected, tlsRefused, topicMissing } from '../errors.ts';
 
 /** What RabbitMQ and its client can answer, in the catalogue's codes. */
 
@@ -16,6 +16,7 @@ const GONE = new Set([
   'CANCEL_FORCED',
   'UNEXPECTED_FRAME',
 ]);
+const TLS_HINT = "Check broker.tls, broker.ca, the port, and that the host is a name in the server's certificate.";
 const SYSTEM_ERRORS = /^(?:ECONN|EHOST|ENET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 
 /** @param where the servers, or the queue on them, in words */
@@ -33,6 +34,8 @@ export function classified(error: unknown, where: string): AzudError {
       retryAfterSeconds: 5,
     });
   }
+  const refused = tlsRefused(where, error, TLS_HINT);
+  if (refused) return refused;
   if (GONE.has(code) || SYSTEM_ERRORS.test(code)) return notConnected(where, error);
   return new AzudError('unavailable', `${where}: ${reason}`, { cause: error, retryAfterSeconds: 1 });
 }

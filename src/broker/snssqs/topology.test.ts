@@ -83,6 +83,12 @@ describe('the topology of snssqs', () => {
     await remove(aws, fifo);
   });
 
+  test('names the queue in every part, also before there is one', async () => {
+    const [, , topic, policy] = await plan(aws, topology);
+    assert.equal(topic?.detail, `before queue ${topology.queue}`);
+    assert.equal(policy?.what, `policy of queue ${topology.queue}`);
+  });
+
   test('names what is missing, with what it has to be', async () => {
     await createQueue();
     assert.equal(await states(topology), 'exists missing missing missing missing');

@@ -56,7 +56,8 @@ export function deadName({ queue }: Topology): string {
 export async function exists(aws: Aws, topology: Topology): Promise<Survey> {
   const queue = await queueFacts(aws, topology.queue);
   const parts = [queuePart(queue, topology), await deadPart(aws, queue, topology)];
-  if (topology.topic !== null) parts.push(...(await topicParts(aws, queue, topology.topic)));
+  const { topic } = topology;
+  if (topic !== null) parts.push(...(await topicParts(aws, queue, { queue: topology.queue, topic })));
   if (!queue) return { found: null, parts };
   const found = {
     queueUrl: queue.url,
@@ -122,12 +123,17 @@ async function deadPart(aws: Aws, queue: QueueFacts | null, topology: Topology):
   return { what: `queue ${name}`, state: present ? 'exists' : 'missing', detail };
 }
 
-async function topicParts(aws: Aws, queue: QueueFacts | null, topic: string): Promise<TopologyPart[]> {
+interface Names {
+  readonly queue: string;
+  readonly topic: string;
+}
+
+async function topicParts(aws: Aws, queue: QueueFacts | null, names: Names): Promise<TopologyPart[]> {
+  const { topic, queue: name } = names;
   const topicArn = queue ? topicArnOf(queue.arn, topic) : '';
   const there = queue !== null && (await topicExists(aws, topicArn));
   const admits = queue !== null && admitsTopic(queue, topicArn);
   const subscription = there && queue ? await subscriptionOf(aws, topicArn, queue.arn) : null;
-  const name = nameOf(queue?.arn ?? 'its queue');
   const wanted = 'RawMessageDelivery true, no FilterPolicy';
   return [
     { what: `topic ${topic}`, state: there ? 'exists' : 'missing', detail: `before queue ${name}` },

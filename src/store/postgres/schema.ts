@@ -10,7 +10,8 @@ const VERSION_MIN = 150_000;
 
 /**
  * Looks at the server before anything is asked of it, and makes the schema.
- * @throws AzudError `invalid-config` for a server that is too old, `unsafe-setting` for one that may lose commits
+ * @throws AzudError `invalid-config` for a server that is too old, `unsafe-setting` for one that may lose commits,
+ * `access-denied` for a schema that the user may not use
  */
 export async function openSchema(
   client: ClientBase,
@@ -31,6 +32,12 @@ export async function openSchema(
       },
     );
   }
+  if (facts?.present && !facts.usable) {
+    // The server itself would say that no schema has been selected.
+    throw new AzudError('access-denied', `the user ${facts.who} may not use the schema ${schema}`, {
+      hint: `Run GRANT USAGE, CREATE ON SCHEMA ${quote(schema)} TO ${quote(facts.who)}, or name another in store.schema.`,
+    });
+  }
   // Whoever may use a schema need not be allowed to make one.
   if (!facts?.present) await client.query(`CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`);
 }
@@ -40,20 +47,37 @@ interface Facts {
   readonly words: string;
   readonly fsync: string;
   readonly synchronous_commit: string;
+  readonly who: string;
   readonly present: boolean;
+  /** Null when it is not there. */
+  readonly usable: boolean | null;
 }
 
 const FACTS = `SELECT current_setting('server_version_num') AS version, current_setting('server_version') AS words,
   current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
-  EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS present`;
+  current_user AS who, EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS present,
+  (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable`;
 
-/** The reader may read datasets, dead letters and receipts; ids, sums and progress are not its affair. */
+/**
+ * The reader may read datasets, dead letters and receipts; ids, sums and progress are not its affair.
+ * @throws AzudError `access-denied` when there is no such user
+ */
 export async function grantReading(
   client: ClientBase,
   datasets: readonly Dataset[],
   { schema, reader }: Pick<PostgresStoreConfig, 'schema' | 'reader'>,
 ): Promise<void> {
   if (!reader || !schema) return;
+  const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [reader]);
+  if (rowCount === 0) {
+    throw new AzudError(
+      'access-denied',
+      `store.reader names the user ${reader}, and the server has none of that name`,
+      {
+        hint: `Run CREATE ROLE ${quote(reader)} LOGIN NOINHERIT CONNECTION LIMIT 20, or correct store.reader.`,
+      },
+    );
+  }
   const tables = [...datasets.map(({ name }) => name), ...SYSTEM_TABLES.map(({ name }) => name)].map(quote);
   await client.query(`GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(reader)}`);
   await client.query(`GRANT SELECT ON ${tables.join(', ')} TO ${quote(reader)}`);

@@ -60,7 +60,14 @@ checkCases({ broker: { kind: 'log' }, store: freshPostgres() }, () => [
   {
     name: 'missing rights on the tables of a schema',
     store: store({ schema: 'taken' }),
-    words: [/azud@127\.0\.0\.1:\d+\/postgres: no schema has been selected to create in/, /the rights on store\.schema/],
+    words: [/the user azud may not use the schema taken/, /GRANT USAGE, CREATE ON SCHEMA "taken" TO "azud"/],
+    code: 69,
+    lasting: true,
+  },
+  {
+    name: 'a reader that is not there',
+    store: { ...freshPostgres(), reader: 'azud_nobody' },
+    words: [/store\.reader names the user azud_nobody/, /CREATE ROLE "azud_nobody" LOGIN/],
     code: 69,
     lasting: true,
   },

@@ -30,6 +30,20 @@ checkCases({ broker, store: { kind: 'duckdb' } }, () => [
     code: 69,
   },
   {
+    name: 'a server without TLS',
+    broker: { ...broker, tls: true },
+    words: [/rabbitmq guest@\S+: the server does not speak TLS there/, /Check broker\.tls/],
+    code: 69,
+    lasting: true,
+  },
+  {
+    name: 'an authority that cannot be read',
+    broker: { ...broker, ca: './nowhere.pem' },
+    words: [/broker\.ca cannot be read: ENOENT/, /Correct the lines named/],
+    code: 2,
+    lasting: true,
+  },
+  {
     name: 'a missing client package',
     hidden: 'rabbitmq-client',
     words: [/npm install rabbitmq-client/],
