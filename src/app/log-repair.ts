@@ -1,4 +1,4 @@
-import type { BrokerDriver, Damage } from '../broker/driver.ts';
+import type { BrokerDriver, BrokerRepair, Damage } from '../broker/driver.ts';
 import { createBrokerDriver } from '../broker/registry.ts';
 import type { Config } from '../config/config.ts';
 import { AzudError, messageOf } from '../error/azud-error.ts';
@@ -41,28 +41,38 @@ export function adoptLog({ config, confirmed, say }: RepairOptions): Promise<Ado
  * Lets reading go on behind what is damaged in the log; answers what that is.
  * @throws AzudError `locked` while something runs; `invalid-usage` where the broker has none; `log-damaged` where only a copy helps
  */
-export function skipDamage({ config, confirmed }: Omit<RepairOptions, 'say'>): Promise<readonly Damage[]> {
-  return withLog(config, (_, repair) => repair.skip(confirmed));
+export async function skipDamage({ config, confirmed }: Omit<RepairOptions, 'say'>): Promise<readonly Damage[]> {
+  const { repair } = await repairable(config);
+  const tail = await repair.skipTail(confirmed);
+  // What lies before it can be looked at when the log opens again.
+  if (tail && !confirmed) return [tail];
+  const sealed = await withLog(config, (_, opened) => opened.skip(confirmed));
+  return tail ? [...sealed, tail] : sealed;
 }
 
 const context = () => ({ clock: systemClock, log: silentLog, metrics: new Metrics(), onFatal: () => {} });
 
-/** The log, for this process alone. */
-async function withLog<T>(
-  config: Config,
-  work: (broker: BrokerDriver, repair: NonNullable<BrokerDriver['repair']>) => Promise<T>,
-): Promise<T> {
+/** The log, not opened. @throws AzudError `invalid-usage` */
+async function repairable(config: Config): Promise<{ readonly broker: BrokerDriver; readonly repair: BrokerRepair }> {
   const { dataDir, system } = config;
   const own = { ...context(), io: nodeIo, dataDir, system: system.name, role: 'owner' } as const;
   const broker = await createBrokerDriver(config.broker, own);
-  if (!broker.repair) {
-    throw new AzudError('invalid-usage', `the broker ${config.broker.kind} keeps no log in ${dataDir}`, {
-      hint: 'Only the embedded broker, log, has one to repair.',
-    });
-  }
+  const { repair } = broker;
+  if (repair) return { broker, repair };
+  throw new AzudError('invalid-usage', `the broker ${config.broker.kind} keeps no log in ${dataDir}`, {
+    hint: 'Only the embedded broker, log, has one to repair.',
+  });
+}
+
+/** The log, for this process alone. */
+async function withLog<T>(
+  config: Config,
+  work: (broker: BrokerDriver, repair: BrokerRepair) => Promise<T>,
+): Promise<T> {
+  const { broker, repair } = await repairable(config);
   await broker.open();
   try {
-    return await work(broker, broker.repair);
+    return await work(broker, repair);
   } finally {
     await broker.close();
   }

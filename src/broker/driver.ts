@@ -70,7 +70,7 @@ export interface TopologyPart {
   readonly detail: string;
 }
 
-/** For a process that has the broker to itself, opened, and publishes nothing. */
+/** For a process that has the broker to itself, opened where nothing else is said, and publishes nothing. */
 export interface BrokerRepair {
   /**
    * Where a store and the broker went different ways; null where the progress fits.
@@ -83,6 +83,8 @@ export interface BrokerRepair {
    * @throws AzudError `log-damaged` where what is left does not tell what is lost
    */
   skip(confirmed: boolean): Promise<readonly Damage[]>;
+  /** The same of what keeps the broker from opening; asked before `open`. Null where nothing does. */
+  skipTail(confirmed: boolean): Promise<Damage | null>;
 }
 
 export interface Damage {
@@ -92,6 +94,8 @@ export interface Damage {
   readonly places: readonly DamagedPlace[];
   /** Events that cannot be read any more, by dataset. */
   readonly lost: ReadonlyMap<string, number>;
+  /** Records of which nothing tells how many events they held: they are lost without a trace but this. */
+  readonly untold: number;
 }
 
 export interface DamagedPlace {

@@ -56,8 +56,10 @@ export const log: readonly Command[] = [adopt, skip];
 function tellDamage(damages: readonly Damage[], confirmed: boolean, { out }: World): void {
   const rows = damages.flatMap(({ file, places }) => places.map((place) => ({ file: basename(file), ...place })));
   out.table(rows, ['file', 'byte', 'bytes', 'first', 'records']);
-  for (const { file, kept, lost } of damages) {
-    const events = [...lost].map(([dataset, count]) => `${count} of ${dataset}`).join(', ') || 'none';
+  for (const { file, kept, lost, untold } of damages) {
+    const told = [...lost].map(([dataset, count]) => `${count} of ${dataset}`);
+    const events =
+      [...told, ...(untold > 0 ? [`those of ${untold} records that nothing tells of`] : [])].join(', ') || 'none';
     out.say(`${basename(file)}: events lost: ${events}${confirmed ? `; its bytes are kept in ${kept}` : ''}`);
   }
   if (confirmed) out.say('reading goes on behind it; each event lost is a dead letter once it is loaded');

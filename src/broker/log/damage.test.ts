@@ -11,13 +11,16 @@ import type { LogOwner } from './owner.ts';
 import { indexPath, segmentPath } from './segment.ts';
 
 const OPTIONS = { segmentBytesMax: 1_200, retentionMs: 1e12, retentionBytes: 1e12 };
+/** All in one segment. */
+const TAIL = { ...OPTIONS, segmentBytesMax: 1e6 };
 const FIRST = segmentPath(LOG_FOLDER, 1);
 const EVENTS = [2, 1, 3, 1, 2, 4, 1, 2, 3, 1, 2, 1];
 
 /** A log of a few segments whose first is sealed, closed; with what was published. */
-async function writtenLog() {
+async function writtenLog(options = OPTIONS) {
   const disk = new SimulatedDisk();
-  const owner = await opened(disk);
+  const owner = simulatedOwner(disk, options);
+  await owner.open();
   const messages = EVENTS.map((count, n) => makeMessage({ count, dataset: n % 2 ? 'b' : 'a' }));
   for (const message of messages) assert.deepEqual(codesOf(await owner.publish([message])), ['ok']);
   await owner.close();
@@ -33,18 +36,19 @@ async function opened(disk: SimulatedDisk): Promise<LogOwner> {
 /** Events of each dataset that are read as they were sent, and those that come as dead letters. */
 async function read(owner: LogOwner, sent: readonly Message[]) {
   const ids = new Set(sent.map(({ id }) => id));
-  const sums = { a: 0, b: 0, dead: 0, records: 0 };
+  const sums = { a: 0, b: 0, dead: 0, records: 0, events: 0 };
   for (const { message } of await readAll(owner)) {
     const { count, rejects, dataset } = decodeBatch(message);
     assert.equal(ids.has(message.id), rejects.length === 0 && count > 0);
     sums[dataset as 'a' | 'b'] += message.events;
+    sums.events += message.events;
     sums.dead += rejects.length;
     sums.records += 1;
   }
   return sums;
 }
 
-const ALL = { a: 13, b: 10, records: EVENTS.length };
+const ALL = { a: 13, b: 10, records: EVENTS.length, events: 23 };
 const eventsIn = (damages: readonly Damage[]) =>
   damages.flatMap(({ lost }) => [...lost.values()]).reduce((sum, events) => sum + events, 0);
 
@@ -148,3 +152,55 @@ test('what nothing tells of is left as it is', async () => {
   await assert.rejects(owner.repair.skip(true), (error) => isAzudError(error, 'log-damaged'));
   assert.ok(disk.bytes(FIRST).equals(before));
 });
+
+test('behind any flipped bit of the tail a start goes on once it is skipped: what the record says of itself is dead', async () => {
+  const { disk, messages } = await writtenLog(TAIL);
+  const size = disk.bytes(FIRST).length;
+  const starts = recordsOf(disk.bytes(FIRST));
+  const [header = 0] = starts;
+  const last = starts.at(-1) as number;
+  for (let bit = header * 8; bit < size * 8; bit += 11) {
+    const broken = disk.copy();
+    flip(broken, bit);
+    const refused = simulatedOwner(broken, TAIL);
+    const seen = await refused.repair.skipTail(false);
+    if (bit >> 3 >= last) {
+      assert.equal(seen, null, 'the last group commit is cut, as a write that was never finished');
+      continue;
+    }
+    assert.equal(seen?.places.length, 1, `bit ${bit}`);
+    await assert.rejects(refused.open(), (error) => isAzudError(error, 'log-damaged'), 'a look changes nothing');
+    assert.deepEqual(await refused.repair.skipTail(true), seen);
+    assert.equal(await refused.repair.skipTail(true), null);
+    const owner = await opened(broken);
+    const sums = await read(owner, messages);
+    const hit = starts.findLastIndex((start) => start <= bit >> 3);
+    assert.deepEqual([sums.records, sums.dead], [EVENTS.length, eventsIn([seen])], `bit ${bit}`);
+    const offset = (bit >> 3) - (starts[hit] as number);
+    if (seen.untold > 0) assert.deepEqual([seen.untold, sums.dead], [1, 0]);
+    else if (!CLAIMS.some(([from, to]) => offset >= from && offset < to)) assert.equal(sums.dead, EVENTS[hit]);
+    const { accepted } = await owner.backlog([]);
+    assert.deepEqual(
+      accepted?.values().reduce((sum, events) => sum + events, 0),
+      sums.events,
+      `bit ${bit}`,
+    );
+    await owner.close();
+  }
+});
+
+/** Where a record says how long it is, where it stands and what it holds: damage there may make it say something else. */
+const CLAIMS = [
+  [0, 8],
+  [12, 20],
+  [28, 32],
+  [68, 70],
+] as const;
+
+/** First bytes of the records. */
+function recordsOf(bytes: Buffer): number[] {
+  const starts: number[] = [];
+  let at = 16 + bytes.readUInt32LE(8);
+  for (; starts.length < EVENTS.length; at += bytes.readUInt32LE(at + 4)) starts.push(at);
+  return starts;
+}

@@ -1,11 +1,6 @@
-import { basename } from 'node:path';
 import { isAzudError } from '../../error/azud-error.ts';
-import { rowCode } from '../../error/catalogue.ts';
 import type { Message } from '../../event/batch.ts';
-import { decodeBatch, encodeBatch } from '../../event/codec.ts';
-import { deadLetterId, uuidV7 } from '../../event/ids.ts';
 import type { Io } from '../../lib/io.ts';
-import { INTAKE_LIMITS } from '../../limits.ts';
 import type { Damage, DamagedPlace } from '../driver.ts';
 import { damaged } from './errors.ts';
 import type { SegmentFolder } from './folder.ts';
@@ -19,8 +14,17 @@ import {
   payloadBytesOf,
   recordBytes,
 } from './record.ts';
-import { encodeHeader, indexPath, readHeader, removeIfThere, type SegmentHeader, segmentPath } from './segment.ts';
+import {
+  encodeHeader,
+  indexPath,
+  readHeader,
+  removeIfThere,
+  type SegmentHeader,
+  segmentPath,
+  type Totals,
+} from './segment.ts';
 import { RunningTotals, SparseIndex } from './sparse-index.ts';
+import { sharesOf, substitutes } from './substitute.ts';
 
 export interface SkipOptions {
   readonly io: Io;
@@ -28,7 +32,7 @@ export interface SkipOptions {
   readonly confirmed: boolean;
 }
 
-/** See `BrokerRepair.skip`. Of sealed segments: in the tail the start finds damage, and nothing tells what is lost there. */
+/** See `BrokerRepair.skip`. Of sealed segments: the start finds damage in the tail, and `skipTail` mends that. */
 export async function skipDamage(options: SkipOptions): Promise<readonly Damage[]> {
   const { folder, confirmed } = options;
   const firsts = await folder.firsts();
@@ -39,13 +43,16 @@ export async function skipDamage(options: SkipOptions): Promise<readonly Damage[
     const segment = await inspect(options, first, next);
     next = segment.header;
     if (segment.places.length === 0) continue;
-    if (confirmed) await replace(options, segment);
+    if (confirmed) {
+      await replace(options.io, folder.path, segment);
+      folder.forget(first);
+    }
     found.unshift(damageOf(segment));
   }
   return found;
 }
 
-interface Inspected {
+export interface Inspected {
   readonly path: string;
   /** As it is on disk. */
   readonly bytes: Buffer;
@@ -53,6 +60,10 @@ interface Inspected {
   /** What is not whole, in order. */
   readonly places: readonly DamagedPlace[];
   readonly lost: ReadonlyMap<string, number>;
+  /** See `Damage.untold`. */
+  readonly untold: number;
+  /** Of what is whole, and all before it. */
+  readonly totals: Totals;
 }
 
 async function inspect(options: SkipOptions, first: number, next: SegmentHeader): Promise<Inspected> {
@@ -81,8 +92,8 @@ async function inspect(options: SkipOptions, first: number, next: SegmentHeader)
     const missing = events - (totals.accepted.get(dataset) ?? 0);
     if (missing !== 0) lost.set(dataset, missing);
   }
-  const segment = { path, bytes, header, places, lost };
-  const told = sharesOf(segment).length <= recordsOf(segment) && lost.values().every((events) => events > 0);
+  const segment = { path, bytes, header, places, lost, untold: 0, totals };
+  const told = sharesOf(lost).length <= recordsOf(segment) && lost.values().every((events) => events > 0);
   if (!told)
     throw damaged(path, places[0]?.byte ?? 0, 'the sums around it do not tell what is lost: only a copy mends that');
   return segment;
@@ -113,7 +124,7 @@ async function headerOf({ io, folder }: SkipOptions, first: number) {
 }
 
 /** Where whole records go on. */
-function nextWhole(bytes: Buffer, from: number, wanted: { readonly offset: number; readonly end: number }) {
+export function nextWhole(bytes: Buffer, from: number, wanted: { readonly offset: number; readonly end: number }) {
   for (let byte = findRecord(bytes, from); byte !== -1; byte = findRecord(bytes, byte + 1)) {
     if (checkRecord(bytes, byte, bytes.length).state !== 'whole') continue;
     const offset = offsetOf(bytes, byte);
@@ -126,9 +137,16 @@ function nextWhole(bytes: Buffer, from: number, wanted: { readonly offset: numbe
  * The segment gets its name only when it is on disk, and the old index is gone for good before: it would lead to bytes of the
  * old one. Killed in between, the damage is there as before.
  */
-async function replace({ io, folder }: SkipOptions, segment: Inspected): Promise<void> {
+export async function replace(io: Io, folder: string, segment: Inspected): Promise<void> {
   const { path, bytes, header, places } = segment;
-  const lost = lostMessages(segment);
+  const lost = substitutes({
+    records: recordsOf(segment),
+    lost: segment.lost,
+    // Any that is there: of a record without events it says nothing.
+    dataset: [...segment.lost.keys(), ...segment.totals.accepted.keys()][0] ?? 'unknown',
+    time: header.time,
+    kept: keptPath(segment),
+  });
   const parts: Buffer[] = [];
   const [begun] = places;
   let at = 0;
@@ -144,11 +162,10 @@ async function replace({ io, folder }: SkipOptions, segment: Inspected): Promise
     keptPath(segment),
     places.map(({ byte, bytes: length }) => bytes.subarray(byte, byte + length)),
   );
-  await removeIfThere(io, indexPath(folder.path, header.first));
-  await io.syncFolder(folder.path);
+  await removeIfThere(io, indexPath(folder, header.first));
+  await io.syncFolder(folder);
   await writeWhole(io, path, parts);
-  await io.syncFolder(folder.path);
-  folder.forget(header.first);
+  await io.syncFolder(folder);
 }
 
 async function writeWhole(io: Io, path: string, parts: readonly Buffer[]): Promise<void> {
@@ -170,62 +187,10 @@ function recordOf(message: Message, offset: number): Buffer {
   return buffer;
 }
 
-/** One message for each record that is lost: together they take in the events that are missing, all refused. */
-function lostMessages(segment: Inspected): Message[] {
-  const { header } = segment;
-  const shares = sharesOf(segment);
-  const known = [...segment.lost.keys(), ...header.totals.accepted.keys()][0] ?? 'unknown';
-  const message = `lost with a damaged record of the log; its bytes are kept in ${basename(keptPath(segment))}`;
-  return Array.from({ length: recordsOf(segment) }, (_, n) => {
-    // A record may have held no event, as a replay does.
-    const share = shares[n] ?? { dataset: known, events: 0 };
-    const transactionId = uuidV7(header.time);
-    const rows = Array.from({ length: share.events }, (__, row) => row + 1);
-    return encodeBatch({
-      id: uuidV7(header.time),
-      dataset: share.dataset,
-      transactionId,
-      receivedAt: header.time,
-      source: SUBSTITUTE,
-      count: 0,
-      lines: Buffer.alloc(0),
-      ids: null,
-      rows: null,
-      extras: false,
-      rejects: rows.map((row) => {
-        const id = deadLetterId(transactionId, row);
-        return { id, row, code: rowCode('log-damaged'), message, path: '', original: Buffer.alloc(0), eventId: null };
-      }),
-      replays: null,
-      discards: [],
-    });
-  });
-}
-
-/** `Batch.source` of what stands in the place of a damaged record. */
-const SUBSTITUTE = 'skip';
-
-/** As many events as one record may hold, so there are never more shares than records. */
-function sharesOf({ lost }: Inspected): readonly { readonly dataset: string; readonly events: number }[] {
-  const { batchEventsMax } = INTAKE_LIMITS;
-  return [...lost].flatMap(([dataset, events]) => {
-    const count = Math.max(1, Math.ceil(events / batchEventsMax));
-    return Array.from({ length: count }, (_, n) => ({
-      dataset,
-      events: Math.min(batchEventsMax, events - n * batchEventsMax),
-    }));
-  });
-}
-
 function keptPath({ path, places }: Pick<Inspected, 'path' | 'places'>): string {
   return `${path}.damaged-${places[0]?.byte}`;
 }
 
-function damageOf({ path, places, lost }: Inspected): Damage {
-  return { file: path, kept: keptPath({ path, places }), places, lost };
-}
-
-/** True of a message that stands in the place of a damaged record. */
-export function isSubstitute(message: Message): boolean {
-  return decodeBatch(message).source === SUBSTITUTE;
+export function damageOf({ path, places, lost, untold }: Inspected): Damage {
+  return { file: path, kept: keptPath({ path, places }), places, lost, untold };
 }

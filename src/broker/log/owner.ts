@@ -21,6 +21,7 @@ import { applyRetention } from './retention.ts';
 import type { Totals } from './segment.ts';
 import { LogServer } from './socket-server.ts';
 import { Tail } from './tail.ts';
+import { skipTail } from './tail-damage.ts';
 import { positionAt } from './terms.ts';
 import { LogWriter } from './writer.ts';
 
@@ -81,6 +82,15 @@ export class LogOwner implements BrokerDriver {
     fork: (progress, holds) => naming(READING, () => forkOf(this.#use().folder, progress, holds)),
     skip: (confirmed) =>
       naming('mending the log', () => skipDamage({ io: this.#options.io, folder: this.#use().folder, confirmed })),
+    skipTail: (confirmed) =>
+      naming('mending the log', async () => {
+        const lock = await this.#lock();
+        try {
+          return await skipTail({ io: this.#options.io, folder: this.#path, confirmed });
+        } finally {
+          await lock.release();
+        }
+      }),
   };
 
   /** What the last opening found: bytes of unfinished writes that it cut from the end. */
@@ -89,13 +99,8 @@ export class LogOwner implements BrokerDriver {
   }
 
   async open(): Promise<void> {
-    const { io, dataDir, clock } = this.#options;
-    const folder = this.#path;
     try {
-      await io.mkdir(folder);
-      await io.syncFolder(dataDir);
-      await io.syncFolder(dirname(dataDir));
-      const lock = await acquireLock({ io, folder, clock, patienceMs: this.#limits.lockPatienceMs });
+      const lock = await this.#lock();
       try {
         this.#opened = await this.#start(lock);
       } catch (error) {
@@ -103,8 +108,17 @@ export class LogOwner implements BrokerDriver {
         throw error;
       }
     } catch (error) {
-      throw isAzudError(error) ? error : ioFailed(`opening the log in ${folder}`, error);
+      throw isAzudError(error) ? error : ioFailed(`opening the log in ${this.#path}`, error);
     }
+  }
+
+  async #lock(): Promise<Lock> {
+    const { io, dataDir, clock } = this.#options;
+    const folder = this.#path;
+    await io.mkdir(folder);
+    await io.syncFolder(dataDir);
+    await io.syncFolder(dirname(dataDir));
+    return acquireLock({ io, folder, clock, patienceMs: this.#limits.lockPatienceMs });
   }
 
   publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {

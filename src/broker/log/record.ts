@@ -97,6 +97,11 @@ export function groupFirstOf(buffer: Buffer, at: number): number {
   return offsetOf(buffer, at) - buffer.readUInt32LE(at + AT.group);
 }
 
+/** Bytes of the whole record. */
+export function lengthOf(buffer: Buffer, at: number): number {
+  return buffer.readUInt32LE(at + AT.length);
+}
+
 export function timeOf(buffer: Buffer, at: number): number {
   return buffer.readDoubleLE(at + AT.time);
 }
@@ -110,7 +115,7 @@ export function datasetOf(buffer: Buffer, at: number): string {
 }
 
 export function payloadBytesOf(buffer: Buffer, at: number): number {
-  return buffer.readUInt32LE(at + AT.length) - RECORD_HEADER_BYTES - datasetBytesOf(buffer, at);
+  return lengthOf(buffer, at) - RECORD_HEADER_BYTES - datasetBytesOf(buffer, at);
 }
 
 /** True when the record belongs to the transaction, given as `uuidBytes`. */

@@ -5,7 +5,8 @@ import { SegmentCursor } from './cursor.ts';
 import type { End } from './durable-end.ts';
 import { damaged, ioFailed } from './errors.ts';
 import { type Header, indexRecord } from './folder.ts';
-import { checkRecord, findRecord, groupFirstOf, offsetOf } from './record.ts';
+import { laterGroup } from './later-group.ts';
+import { groupFirstOf } from './record.ts';
 import { createSegment, listSegments, readHeader, segmentPath, type Totals } from './segment.ts';
 import { RunningTotals, SparseIndex, writeIndex } from './sparse-index.ts';
 import type { TailState } from './tail.ts';
@@ -128,12 +129,8 @@ async function walk(file: IoFile, path: string, header: Header) {
 async function inspectRest(file: IoFile, path: string, end: { readonly byte: number; readonly offset: number }) {
   const rest = Buffer.alloc((await file.size()) - end.byte);
   await file.read(rest, end.byte);
-  for (let at = findRecord(rest, 0); at !== -1; at = findRecord(rest, at + 1)) {
-    const whole = checkRecord(rest, at, rest.length).state === 'whole' && offsetOf(rest, at) > end.offset;
-    if (whole && groupFirstOf(rest, at) > end.offset) {
-      throw damaged(path, end.byte, `record ${end.offset} is not whole, but ${offsetOf(rest, at)} behind it is`);
-    }
-  }
+  const later = laterGroup(rest, 0, end.offset);
+  if (later !== null) throw damaged(path, end.byte, `record ${end.offset} is not whole, but ${later} behind it is`);
   return lengthWithoutZeros(rest);
 }
 

@@ -1,12 +1,12 @@
 import { isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import type { Fork, Position, Progress } from '../driver.ts';
-import { isSubstitute } from './damage.ts';
 import { damaged } from './errors.ts';
 import type { SegmentFolder } from './folder.ts';
 import { offsetOfProgress } from './reader.ts';
 import { decodeRecord } from './record.ts';
 import { segmentPath } from './segment.ts';
+import { isSubstitute } from './substitute.ts';
 import { lastShared, positionAt } from './terms.ts';
 
 type Holds = (message: Message) => Promise<boolean>;
