@@ -100,10 +100,16 @@ queryCases({
   ],
 });
 
-test('a text with U+0000, which PostgreSQL has not, is refused', async () => {
+test('a text with U+0000, which PostgreSQL has not, is refused by the name of its parameter or column', async () => {
   await withFlights(async (driver) => {
     const nothing = run(driver, 'SELECT $origin', { origin: { type: 'string', value: '\0' } });
-    await assert.rejects(nothing, { code: 'sql-failed' });
+    const refused = { code: 'invalid-parameter', path: 'origin', message: /^"origin" holds U\+0000/ };
+    await assert.rejects(nothing, refused);
+    for (const value of ['a\0b', ['LAX', '\0']]) {
+      const where = [{ column: 'origin', operator: typeof value === 'string' ? 'eq' : 'in', value } as const];
+      const query = { table: 'flights', select: FLIGHTS.columns, where, order: [], after: null, limit: 1 };
+      await assert.rejects(driver.rows(query, limits()), refused);
+    }
   });
 });
 

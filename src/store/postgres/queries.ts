@@ -24,6 +24,7 @@ export class Queries {
 
   rows(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const limit = Math.min(query.limit, limits.rowsMax);
+    for (const { column, value } of query.where) refuseNul(column, value);
     const { text, values } = compileRows({ ...query, limit }, columns, POSTGRES_DIALECT);
     const classify = (error: unknown) => classifyQuery(error, 'the rows cannot be read');
     const parameters = values.map(({ value }) => parameterOf(value));
@@ -72,7 +73,7 @@ const CAST: Casts = {
 export const TOKEN =
   /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\b[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|\$([A-Za-z_]\w*)?\$[\s\S]*?(?:\$\1\$|$)|\$(\w+)/g;
 
-/** `$name` as `$1::type`, the same number wherever the name stands. @throws AzudError `sql-failed` for an unknown name */
+/** `$name` as `$1::type`, the same number wherever the name stands. @throws AzudError `sql-failed` for an unknown name, `invalid-parameter` */
 export function numbered({ text, params }: SqlQuery, casts: Casts = CAST): { text: string; values: Bound[] } {
   const numbers = new Map<string, number>();
   const values: Bound[] = [];
@@ -80,6 +81,7 @@ export function numbered({ text, params }: SqlQuery, casts: Casts = CAST): { tex
     if (name === undefined) return token;
     const bound = Object.hasOwn(params, name) ? params[name] : undefined;
     if (!bound) throw new AzudError('sql-failed', `there is no parameter $${name}`);
+    refuseNul(name, bound.value);
     if (!numbers.has(name)) numbers.set(name, values.push(parameterOf(bound.value)));
     return `$${numbers.get(name)}${casts[bound.type](bound.value)}`;
   });
@@ -87,6 +89,13 @@ export function numbered({ text, params }: SqlQuery, casts: Casts = CAST): { tex
 }
 
 type Bound = string | number | boolean | null;
+
+/** The server would refuse it without saying where. @throws AzudError `invalid-parameter` */
+function refuseNul(name: string, value: Value | readonly Value[]): void {
+  if (![value].flat().some((one) => typeof one === 'string' && one.includes('\0'))) return;
+  const path = { path: name };
+  throw new AzudError('invalid-parameter', `"${name}" holds U+0000, which no text in PostgreSQL can hold`, path);
+}
 
 /** All parameters travel as text. */
 function parameterOf(value: Value | readonly Value[]): Bound {
