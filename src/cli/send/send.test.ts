@@ -232,7 +232,8 @@ describe('azud send', () => {
     };
     const { exit, stderr } = await send(['--patience', '0.1']);
     assert.equal(exit, 75);
-    assert.match(stderr, /rows 1 to 1000: full/);
+    // Four are on their way; the waits decide which of them gives up first.
+    assert.match(stderr, /rows [0-3]?0*1 to \d000: full/);
   });
 
   test('stops at once at a refusal that waiting does not mend', async () => {
