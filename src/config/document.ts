@@ -80,8 +80,9 @@ export class SourceDocument {
   #words({ code, message, place }: { code: string; message: string; place: Place }): string {
     if (code === 'DUPLICATE_KEY') return 'this key stands twice in one map; keep one';
     if (code === 'TAB_AS_INDENT') return 'a tab stands in the indentation; YAML takes spaces only';
-    const variable = this.#text.split('\n')[(place.line ?? 1) - 1]?.includes('$' + '{');
-    return `is not YAML: ${message}${variable ? '; inside { } put a variable in quotes' : ''}`;
+    const line = this.#text.split('\n')[(place.line ?? 1) - 1] ?? '';
+    const quotable = line.includes('$' + '{') ? 'a variable' : /[^\s{[,:"']\{/.test(line) ? 'a path with { }' : null;
+    return `is not YAML: ${message}${quotable ? `; inside { } put ${quotable} in quotes` : ''}`;
   }
 
   #placeAt(offset: number): Place {

@@ -133,6 +133,10 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
   'a key twice': ['server:\n  port: 1\n  port: 2', 'azud.yaml:3:3 this key stands twice in one map; keep one'],
   'a tab': ['server:\n\tport: 1', /^azud\.yaml:2:1 a tab stands in the indentation/],
   'broken YAML': ['server: {', /^azud\.yaml:\d+:\d+ is not YAML: /],
+  'a path with braces inside of others': [
+    'endpoints:\n  a: { path: /data/{id}, sql: SELECT 1 }',
+    /^azud\.yaml:2:20 is not YAML: .*; inside \{ \} put a path with \{ \} in quotes$/,
+  ],
   'a bad dataset name': [
     `datasets:\n  Flights: { schema: { type: object } }`,
     'azud.yaml:2:3 datasets.Flights: expected a name that matches ^[a-z][a-z0-9_]{0,62}$, got "Flights"',

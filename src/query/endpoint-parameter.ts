@@ -58,11 +58,18 @@ export function compileParameter(at: string, declaration: ParameterDeclaration, 
   let fallback: Value = null;
   if (isGiven(declaration.default)) {
     const parsed = parse(String(declaration.default));
+    if (isRounded(type, declaration.default)) fail('default', ROUNDED);
     if (required) fail('default', 'means nothing: the parameter is required');
     if ('expected' in parsed) fail('default', `must be ${parsed.expected}`);
     else fallback = parsed.value;
   }
   return { type: type ?? 'string', required, fallback, declaration, parse };
+}
+
+const ROUNDED = 'is beyond 2^53, where YAML rounds: write it in quotes';
+
+function isRounded(type: ColumnType | undefined, written: unknown): boolean {
+  return type === 'integer' && Number.isInteger(written) && !Number.isSafeInteger(written);
 }
 
 type Fail = (key: string, message: string) => void;
@@ -81,6 +88,7 @@ function boundRules(type: ColumnType, { enum: values, minimum, maximum }: Parame
   const literal = (key: string, written: unknown): Scalar | null => {
     const value = parseValue(type, String(written)) ?? null;
     if (value === null) fail(key, `must be ${expected(type)}`);
+    if (isRounded(type, written)) fail(key, ROUNDED);
     return value;
   };
   if (isGiven(values)) {
@@ -88,17 +96,21 @@ function boundRules(type: ColumnType, { enum: values, minimum, maximum }: Parame
     rules.push({ holds: (value) => allowed.has(value), expected: `one of ${values.join(', ')}` });
   }
   const ordered = type !== 'string' && type !== 'boolean';
+  const bounds: Scalar[] = [];
   for (const [key, written] of Object.entries({ minimum, maximum })) {
     if (!isGiven(written)) continue;
     if (!ordered) fail(key, `means nothing for the type ${type}`);
     const bound = ordered ? literal(key, written) : null;
     if (bound === null) continue;
+    bounds.push(sortable(bound));
     const least = key === 'minimum';
     rules.push({
       holds: (value) => (least ? sortable(value) >= sortable(bound) : sortable(value) <= sortable(bound)),
       expected: `at ${least ? 'least' : 'most'} ${bound}`,
     });
   }
+  const [least, most = least] = bounds;
+  if (least !== undefined && most !== undefined && least > most) fail('maximum', 'is below the minimum: nothing fits');
   return rules;
 }
 
@@ -110,6 +122,9 @@ function textRules(type: ColumnType, declaration: ParameterDeclaration, fail: Fa
   }
   if (isGiven(minLength)) {
     rules.push({ holds: (_, text) => [...text].length >= minLength, expected: `at least ${minLength} characters` });
+  }
+  if (isGiven(minLength) && isGiven(maxLength) && minLength > maxLength) {
+    fail('maxLength', 'is below minLength: nothing fits');
   }
   if (isGiven(maxLength)) {
     rules.push({ holds: (_, text) => [...text].length <= maxLength, expected: `at most ${maxLength} characters` });
