@@ -173,6 +173,10 @@ const MISTAKES: Readonly<Record<string, readonly [yaml: string, shown: string | 
     `${READINGS}routes:\n  - { path: /in, dataset: reading }`,
     'azud.yaml:4:27 routes[0].dataset: there is no dataset "reading"; did you mean "readings"?',
   ],
+  'a Citus table of no dataset': [
+    `${READINGS}store: { kind: postgres, citus: { distribute: { reading: id }, reference: [readings] } }`,
+    /^azud\.yaml:3:\d+ store\.citus\.distribute\.reading: there is no dataset "reading"; did you mean "readings"\?$/,
+  ],
   'a route on a path of Azud': [
     `${READINGS}routes:\n  - { path: /v1/in, dataset: readings }`,
     'azud.yaml:4:13 routes[0].path: /v1/in belongs to Azud itself; choose another path',

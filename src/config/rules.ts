@@ -31,10 +31,25 @@ export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
   if (cache?.kind === 'redis' && typeof cache.url === 'string' && !REDIS_URL.test(cache.url)) {
     wrong(['cache', 'url'], `expected ${REDIS_URL_WORDS}`);
   }
+  checkCitus(declared, wrong);
   const datasets = [...(declared.datasets?.keys() ?? [])];
   declared.routes?.forEach((route, at) => {
     if (route?.dataset === undefined || datasets.includes(route.dataset)) return;
     wrong(['routes', String(at), 'dataset'], unknownName('dataset', route.dataset, datasets));
+  });
+}
+
+/** Columns are looked at by the store, which knows what Citus can do with them. */
+function checkCitus({ store, datasets: declared }: Partly<Declared>, wrong: Wrong): void {
+  if (store?.kind !== 'postgres') return;
+  const { distribute, reference } = store.citus ?? {};
+  const datasets = [...(declared?.keys() ?? [])];
+  const check = (name: string, path: readonly string[]) => {
+    if (!datasets.includes(name)) wrong(['store', 'citus', ...path], unknownName('dataset', name, datasets));
+  };
+  for (const name of distribute?.keys() ?? []) check(name, ['distribute', name]);
+  reference?.forEach((name, at) => {
+    if (name !== undefined) check(name, ['reference', String(at)]);
   });
 }
 

@@ -12,6 +12,9 @@ const FORBIDDEN =
 const OTHER_STATEMENT =
   /^[\s(]*(insert|update|delete|merge|create|alter|drop|truncate|copy|call|do|set|reset|show|explain|begin|start|commit|rollback|savepoint|prepare|execute|deallocate|declare|fetch|close|vacuum|analyze|grant|revoke|lock|listen|notify|unlisten|load|discard|reindex|cluster|refresh|comment|security|import|checkpoint)\b/i;
 
+/** The server's own tables, which every role may read: who else is there, and what they own. */
+const CATALOGUE = /(?<![\w$.])"?(pg_\w+|information_schema)"?(?!\w|\s*\()/i;
+
 /** @throws AzudError `statement-not-allowed`, `function-not-allowed` */
 export function checkAdHoc(text: string): void {
   if (/\bU&["']/i.test(text)) throw new AzudError('sql-failed', 'U& strings and names are not taken');
@@ -21,6 +24,8 @@ export function checkAdHoc(text: string): void {
   if (statement) throw new AzudError('statement-not-allowed', `${statement.toUpperCase()} is not a SELECT`);
   const name = FORBIDDEN.exec(code)?.[1];
   if (name) throw new AzudError('function-not-allowed', `the function ${name.toLowerCase()} is not allowed`);
+  const own = CATALOGUE.exec(code)?.[1]?.toLowerCase();
+  if (own) throw new AzudError('statement-not-allowed', `only datasets can be read, and ${own} is the server's own`);
 }
 
 /** SQL states of what a read-only session and a cursor refuse. */
