@@ -26,6 +26,10 @@ export const INTAKE_LIMITS = Object.freeze({
   errorsListedMax: 100,
   /** Checking one body, ms, where its schema has rules that may last. Nobody else is served meanwhile. */
   checkMsMax: 1_000,
+  /** After a check that lasts longer the others in the process have their turn, for as long as it took, ms. */
+  checkLongMs: 50,
+  /** Bodies that wait for such a turn; above it intake answers 503. The last of them waits 18 s at worst. */
+  checksWaitingMax: 8,
   /** Longest `wait=stored` a caller may ask for, ms. */
   waitMsMax: 60_000,
   /**

@@ -24,7 +24,8 @@ process.on('message', (message: ToChild) => {
 });
 
 function tell(message: FromChild): void {
-  if (process.connected) process.send?.(message);
+  // Without a supervisor there is nobody to tell, and the end is near: see `disconnect` above.
+  if (process.connected) process.send?.(message, () => {});
 }
 
 async function start(plan: ProcessPlan): Promise<void> {

@@ -26,15 +26,21 @@ export function spend(steps: number): void {
  * @throws AzudError `too-large` when they take longer than `INTAKE_LIMITS.checkMsMax`, and whatever `run` throws
  */
 export function inTime<T>(run: () => T, onStopped: () => void = () => {}): T {
+  const done = atOnce(run);
+  return done ? done.value : watched(run, onStopped);
+}
+
+/** The first half of `inTime`: null where the checks may take long, and are to be run `watched`. */
+export function atOnce<T>(run: () => T): { readonly value: T } | null {
   stepsLeft = STEPS_UNWATCHED;
   try {
-    return run();
+    return { value: run() };
   } catch (error) {
-    if (error !== UNWATCHED) throw error;
+    if (error === UNWATCHED) return null;
+    throw error;
   } finally {
     stepsLeft = 0;
   }
-  return watched(run, onStopped);
 }
 
 /** The only way to stop the engine inside a check is to stop the script that runs it. */
@@ -42,7 +48,8 @@ const HELD = { run: (): unknown => undefined };
 const SCRIPT = new Script('run()');
 const CONTEXT = createContext({ run: () => HELD.run() });
 
-function watched<T>(run: () => T, onStopped: () => void): T {
+/** The second half of `inTime`, and all of it where the first one failed. @throws as it */
+export function watched<T>(run: () => T, onStopped: () => void): T {
   HELD.run = run;
   watching = true;
   try {

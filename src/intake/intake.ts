@@ -5,7 +5,7 @@ import { idFault } from '../event/event-id.ts';
 import { skipSpace } from '../event/json/byte.ts';
 import type { Validator } from '../event/validator.ts';
 import { Validators } from '../event/validators.ts';
-import { inTime } from '../event/watch.ts';
+import { atOnce, watched } from '../event/watch.ts';
 import type { Clock } from '../lib/clock.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
 import { Admission } from './admission.ts';
@@ -16,6 +16,7 @@ import { decodeBody } from './inflate.ts';
 import { readJson } from './json-body.ts';
 import { type Form, formOf, type Headers } from './media.ts';
 import { readNdjson } from './ndjson-body.ts';
+import { Turns } from './turns.ts';
 import { requireUtf8, withoutBom } from './utf8.ts';
 
 export interface IntakeOptions {
@@ -60,12 +61,14 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #limits: typeof INTAKE_LIMITS;
   readonly #validators: Validators;
+  readonly #turns: Turns;
   #cloudEvents: CloudEvents;
   readonly #admission: Admission;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#limits = { ...INTAKE_LIMITS, ...options.limits };
+    this.#turns = new Turns(options.clock);
     this.#validators = new Validators(options.datasets);
     // All of them, before the first request waits for one.
     for (const name of options.datasets.keys()) this.#validators.get(name);
@@ -101,7 +104,9 @@ export class Intake {
       this.#read(form, body, { request, draft });
       return draft;
     };
-    const { messages, result } = inTime(draftOf, () => this.#renew()).finish();
+    const done = atOnce(draftOf);
+    const draft = done ? done.value : await this.#turns.take(() => watched(draftOf, () => this.#renew()));
+    const { messages, result } = draft.finish();
     for (const published of await this.#options.publish(messages)) {
       if ('error' in published) throw published.error;
     }

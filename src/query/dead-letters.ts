@@ -4,7 +4,7 @@ import type { Batch, Message } from '../event/batch.ts';
 import { encodeBatch } from '../event/codec.ts';
 import type { Dataset } from '../event/dataset.ts';
 import type { Clock } from '../lib/clock.ts';
-import { QUERY_LIMITS } from '../limits.ts';
+import { INTAKE_LIMITS, QUERY_LIMITS } from '../limits.ts';
 import { TRANSACTIONS } from '../store/tables.ts';
 import type { Log } from '../telemetry/log.ts';
 import { DeadLetterReader, type OpenLetter } from './dead-letter-reader.ts';
@@ -66,8 +66,6 @@ export interface DiscardResult {
 /** Reasons listed: beyond, they are most likely one reason with a value in its message. */
 const REASONS_MAX = 100;
 const WAIT_POLL_MS = 20;
-/** After a check that lasts longer than this the others in the process have their turn, for as long. */
-const CHECK_LONG_MS = 50;
 
 /** Lists, shows, corrects, replays and discards dead letters. */
 export class DeadLetters {
@@ -135,7 +133,7 @@ export class DeadLetters {
         else corrected.push(correction);
         const lastedMs = clock.monotonic() - begun;
         // Else reads and the loader would stand still until the last letter is checked.
-        if (lastedMs > CHECK_LONG_MS) await clock.sleep(lastedMs, signal);
+        if (lastedMs > INTAKE_LIMITS.checkLongMs) await clock.sleep(lastedMs, signal);
         signal.throwIfAborted();
       }
       if (!dryRun) await this.#publish(replayBatches(corrected, this.#options.clock.now()));
