@@ -66,14 +66,18 @@ export function checkUrl(url: string): void {
 
 function checkEncoding(url: string): void {
   const path = pathOf(url);
+  const wrong = (how: string) => new AzudError('invalid-url', `the address ${path.slice(0, 200)} ${how}`);
+  const decoded = decode(path);
+  if (decoded === null || decode(url.slice(path.length)) === null) throw wrong('is not valid percent-encoding');
+  // Control characters in a value of the query are data; in a path they are an attempt.
+  if (/\p{Cc}/u.test(decoded)) throw wrong('has control characters');
+}
+
+function decode(text: string): string | null {
   try {
-    // Control characters in a value of the query are data; in a path they are an attempt.
-    if (/\p{Cc}/u.test(decodeURIComponent(path))) throw new URIError('control character');
-    decodeURIComponent(url.slice(path.length));
-  } catch (error) {
-    throw new AzudError('invalid-url', `the address ${path.slice(0, 200)} is not valid percent-encoding`, {
-      cause: error,
-    });
+    return decodeURIComponent(text);
+  } catch {
+    return null;
   }
 }
 
