@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Broker } from '../broker/broker.ts';
 import { BROKER_CAPABILITIES, createBrokerDriver } from '../broker/registry.ts';
 import type { Cache } from '../cache/cache.ts';
 import { createCache } from '../cache/registry.ts';
 import type { Config } from '../config/config.ts';
 import { AzudError } from '../error/azud-error.ts';
+import { pointer } from '../event/pointer.ts';
 import { systemClock } from '../lib/clock.ts';
 import { nodeIo } from '../lib/node-io.ts';
 import { compileEndpoints } from '../query/endpoint.ts';
@@ -70,16 +74,45 @@ async function* tryStore(config: Config): AsyncGenerator<Trial> {
     store = new Store(driver, { ...context, retry: ONCE });
     await store.open([...config.datasets.values()], { allowDestructive: false, onStep: () => {} });
     await noteShapes(config, silentLog);
-    const endpoints = compileEndpoints(config.endpoints);
-    const faults = await endpointFaults({ endpoints, store }, new AbortController().signal);
     yield { what, error: null, detail: 'open, and the tables fit' };
-    for (const [name, fault] of faults) {
-      yield { what: `endpoint ${name}`, error: new AzudError('invalid-config', fault, { hint: fault }), detail: '' };
-    }
+    yield* tryEndpoints(config, store);
   } catch (error) {
     yield { what, error, detail: '' };
   } finally {
     await store?.close();
+  }
+}
+
+async function* tryEndpoints({ endpoints }: Config, store: Store): AsyncGenerator<Trial> {
+  const compiled = compileEndpoints(endpoints);
+  const faults = await endpointFaults({ endpoints: compiled, store }, new AbortController().signal);
+  yield* endpoints.map((endpoint) => trialOf(endpoint, faults.get(endpoint.name)));
+}
+
+function trialOf({ name, path, shape }: Config['endpoints'][number], fault?: string): Trial {
+  const place = pointer('endpoints', name, 'sql');
+  const error = fault === undefined ? null : new AzudError('invalid-config', fault, { hint: fault, path: place });
+  return { what: `endpoint ${name}`, error, detail: `GET ${path ?? `/v1/endpoints/${name}`} · ${shape ?? 'rows'}` };
+}
+
+/**
+ * The queries of the endpoints. With an embedded store they are tried on an empty database that is made for it: nothing of
+ * the system is opened, and their mistakes are found all the same.
+ */
+export async function* tryQueries(config: Config): AsyncGenerator<Trial> {
+  if (config.store.kind !== 'duckdb' || config.endpoints.length === 0) {
+    yield* config.endpoints.map((endpoint) => trialOf(endpoint));
+    return;
+  }
+  const dataDir = await mkdtemp(join(tmpdir(), 'azud-check-'));
+  const context = { clock: systemClock, log: silentLog, metrics: new Metrics(), onFatal: () => {} };
+  const store = new Store(await createStoreDriver({ kind: 'duckdb' }, { ...context, dataDir }), context);
+  try {
+    await store.open([...config.datasets.values()], { allowDestructive: false, onStep: () => {} });
+    yield* tryEndpoints(config, store);
+  } finally {
+    await store.close();
+    await rm(dataDir, { recursive: true });
   }
 }
 

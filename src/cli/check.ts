@@ -1,3 +1,4 @@
+import type { Trial } from '../app/connect.ts';
 import type { Config } from '../config/config.ts';
 import { isAzudError, messageOf, type RowError } from '../error/azud-error.ts';
 import { CATALOGUE } from '../error/catalogue.ts';
@@ -73,12 +74,17 @@ async function examine({ tell, load, connect, allowDestructive }: Examination): 
     return error.entry.exit;
   }
   for (const finding of plan(config)) tell(finding);
-  if (connect) return connecting(config, { tell, allowDestructive });
+  if (connect) {
+    const { tryParts } = await import('../app/connect.ts');
+    return trying(tryParts(config), { tell, allowDestructive });
+  }
+  const { tryQueries } = await import('../app/connect.ts');
+  const exit = await trying(tryQueries(config), { tell, allowDestructive });
   const { destructiveChanges } = await import('../app/table-shapes.ts');
   const changes = await destructiveChanges(config);
-  if (changes.length === 0) return 0;
+  if (changes.length === 0) return exit;
   tellChanges(changes, { tell, allowDestructive });
-  return allowDestructive ? 0 : CATALOGUE['destructive-change'].exit;
+  return exit || (allowDestructive ? 0 : CATALOGUE['destructive-change'].exit);
 }
 
 type Telling = Pick<Examination, 'tell' | 'allowDestructive'>;
@@ -91,11 +97,10 @@ function tellChanges(changes: readonly RowError[], { tell, allowDestructive }: T
 }
 
 /** One line a part. @returns the exit code of the first that fails */
-async function connecting(config: Config, telling: Telling): Promise<number> {
+async function trying(trials: AsyncIterable<Trial>, telling: Telling): Promise<number> {
   const { tell, allowDestructive } = telling;
-  const { tryParts } = await import('../app/connect.ts');
   let exit = 0;
-  for await (const { what, error, detail } of tryParts(config)) {
+  for await (const { what, error, detail } of trials) {
     if (error === null) {
       tell({ ok: true, what, detail });
       continue;
@@ -105,7 +110,8 @@ async function connecting(config: Config, telling: Telling): Promise<number> {
       if (!allowDestructive) exit ||= error.entry.exit;
       continue;
     }
-    tell({ ok: false, what, detail: withHint(error) });
+    const path = isAzudError(error) ? error.path : undefined;
+    tell({ ok: false, what, detail: withHint(error), ...(path && { path }) });
     const differences = isAzudError(error) ? error.errors : [];
     for (const { message } of differences) tell({ ok: false, what, detail: message });
     exit ||= isAzudError(error) ? error.entry.exit : 1;
@@ -137,9 +143,6 @@ function plan(config: Config): Finding[] {
       ),
     ),
     ...config.routes.map(({ path, dataset }) => ok(`route ${path}`, `POST, to ${dataset}`)),
-    ...config.endpoints.map(({ name, path, shape }) =>
-      ok(`endpoint ${name}`, `GET ${path ?? `/v1/endpoints/${name}`} · ${shape ?? 'rows'}`),
-    ),
   ];
 }
 

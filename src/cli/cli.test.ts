@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import { stringify } from 'yaml';
 import { systemClock } from '../lib/clock.ts';
 import { runCli } from './cli.ts';
 import { COMMANDS } from './commands.ts';
@@ -151,6 +153,25 @@ describe('azud init and check', () => {
     assert.equal(exit, 2);
     assert.match(stderr, /azud\.yaml is there already/);
     assert.equal(await readFile(join(folder, 'twice', 'azud.yaml'), 'utf8'), 'mine');
+  });
+
+  test('check tries the queries of endpoints, and leaves nothing behind', async () => {
+    const wrong = 'SELECT nme FROM a';
+    const config = {
+      datasets: { a: { schema: { type: 'object', properties: { name: { type: 'string' } } } } },
+      endpoints: { good: { sql: 'SELECT name FROM a' }, typo: { sql: wrong }, cut: { sql: 'SELECT * FROM a WHERE' } },
+    };
+    await writeFile(join(folder, 'queries.yaml'), stringify(config));
+    const { exit, stdout } = await azud(['check', '-c', 'queries.yaml', '--data-dir', join(folder, 'none')]);
+    assert.equal(exit, 2);
+    assert.match(stdout, /^ok {4}endpoint good +GET \/v1\/endpoints\/good · rows$/m);
+    assert.match(stdout, /^fail {2}endpoint typo .*"nme" not found/m);
+    assert.match(stdout, /^fail {2}endpoint cut .*syntax error/m);
+    const json = await azud(['check', '-c', 'queries.yaml', '--json']);
+    const { findings } = JSON.parse(json.stdout) as { findings: { ok: boolean; path?: string }[] };
+    const paths = findings.filter(({ ok }) => !ok).map(({ path }) => path);
+    assert.deepEqual(paths, ['/endpoints/typo/sql', '/endpoints/cut/sql']);
+    assert.equal(existsSync(join(folder, 'none')), false);
   });
 
   test('check lists every mistake on a line of its own, as text and as JSON', async () => {
