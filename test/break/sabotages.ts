@@ -81,8 +81,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'damage before a later group cut like a torn end',
     file: `${LOG}/recovery.ts`,
-    find: '    if (whole && groupFirstOf(rest, at) > end.offset) {\n',
-    replace: '    if (whole && end.offset < 0) {\n',
+    find: '  if (later !== null) throw',
+    replace: '  if (later !== null && end.offset < 0) throw',
   },
   {
     name: 'the CRC of records not checked',
