@@ -189,6 +189,35 @@ test('behind any flipped bit of the tail a start goes on once it is skipped: wha
   }
 });
 
+test('killed or without power at any call, the tail is as before or done, and may be done again', async () => {
+  const { disk, messages } = await writtenLog(TAIL);
+  flip(disk, (recordsOf(disk.bytes(FIRST))[3] as number) * 8 + 100 * 8);
+  let through = false;
+  for (let cutAt = 1; !through; cutAt += 1) {
+    const run = disk.copy();
+    let calls = 0;
+    run.fault = () => {
+      calls += 1;
+      return calls >= cutAt ? diskError('EIO') : null;
+    };
+    through = await simulatedOwner(run, TAIL)
+      .repair.skipTail(true)
+      .then(
+        () => true,
+        () => false,
+      );
+    for (const random of [() => 0, () => 0.999]) {
+      const found = run.cutPower(random);
+      await releaseLocks(found);
+      await simulatedOwner(found, TAIL).repair.skipTail(true);
+      const again = await opened(found);
+      const { dead, ...rest } = await read(again, messages);
+      assert.deepEqual([rest, dead], [ALL, EVENTS[3]], `cut at call ${cutAt}`);
+      await again.close();
+    }
+  }
+});
+
 /** Where a record says how long it is, where it stands and what it holds: damage there may make it say something else. */
 const CLAIMS = [
   [0, 8],
