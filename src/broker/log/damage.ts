@@ -4,16 +4,7 @@ import type { Io } from '../../lib/io.ts';
 import type { Damage, DamagedPlace } from '../driver.ts';
 import { damaged } from './errors.ts';
 import type { SegmentFolder } from './folder.ts';
-import {
-  checkRecord,
-  datasetOf,
-  encodeRecord,
-  eventsOf,
-  findRecord,
-  offsetOf,
-  payloadBytesOf,
-  recordBytes,
-} from './record.ts';
+import { checkRecord, datasetOf, encodeRecord, eventsOf, offsetOf, payloadBytesOf, recordBytes } from './record.ts';
 import {
   encodeHeader,
   indexPath,
@@ -25,6 +16,7 @@ import {
 } from './segment.ts';
 import { RunningTotals, SparseIndex } from './sparse-index.ts';
 import { sharesOf, substitutes } from './substitute.ts';
+import { wholeRecords } from './whole-records.ts';
 
 export interface SkipOptions {
   readonly io: Io;
@@ -74,19 +66,9 @@ async function inspect(options: SkipOptions, first: number, next: SegmentHeader)
   const { header, from, broken } = await headerOf(options, first);
   const places: DamagedPlace[] = broken ? [{ byte: 0, bytes: from, first, records: 0 }] : [];
   const totals = new RunningTotals(header.totals);
-  let [at, offset] = [from, first];
-  while (at < bytes.length || offset < next.first) {
-    const check = checkRecord(bytes, at, bytes.length);
-    if (check.state === 'whole' && offsetOf(bytes, at) === offset && offset < next.first) {
-      totals.add(datasetOf(bytes, at), eventsOf(bytes, at), payloadBytesOf(bytes, at));
-      at += check.bytes;
-      offset += 1;
-    } else {
-      const to = nextWhole(bytes, at, { offset, end: next.first });
-      places.push({ byte: at, bytes: to.byte - at, first: offset, records: to.offset - offset });
-      [at, offset] = [to.byte, to.offset];
-    }
-  }
+  const end = next.first;
+  const isDamage = (byte: number, offset: number) => byte < bytes.length || offset < end;
+  places.push(...damagedPlaces(bytes, { byte: from, offset: first }, { end, totals, isDamage }));
   const lost = new Map<string, number>();
   for (const [dataset, events] of next.totals.accepted) {
     const missing = events - (totals.accepted.get(dataset) ?? 0);
@@ -123,10 +105,41 @@ async function headerOf({ io, folder }: SkipOptions, first: number) {
   }
 }
 
+export interface Walk {
+  /** Behind the last offset that the segment may hold. */
+  readonly end: number;
+  /** What is whole is added. */
+  readonly totals: RunningTotals;
+  /** Whether it is damage that no whole record of this offset begins at this byte; false: here the records end. */
+  readonly isDamage: (byte: number, offset: number) => boolean;
+}
+
+/** What is not whole from a byte and the offset due there on, in order. */
+export function damagedPlaces(
+  bytes: Buffer,
+  from: { readonly byte: number; readonly offset: number },
+  { end, totals, isDamage }: Walk,
+): DamagedPlace[] {
+  const places: DamagedPlace[] = [];
+  let { byte, offset } = from;
+  for (;;) {
+    const check = checkRecord(bytes, byte, bytes.length);
+    if (check.state === 'whole' && offsetOf(bytes, byte) === offset && offset < end) {
+      totals.add(datasetOf(bytes, byte), eventsOf(bytes, byte), payloadBytesOf(bytes, byte));
+      byte += check.bytes;
+      offset += 1;
+      continue;
+    }
+    if (!isDamage(byte, offset)) return places;
+    const to = nextWhole(bytes, byte, { offset, end });
+    places.push({ byte, bytes: to.byte - byte, first: offset, records: to.offset - offset });
+    ({ byte, offset } = to);
+  }
+}
+
 /** Where whole records go on. */
-export function nextWhole(bytes: Buffer, from: number, wanted: { readonly offset: number; readonly end: number }) {
-  for (let byte = findRecord(bytes, from); byte !== -1; byte = findRecord(bytes, byte + 1)) {
-    if (checkRecord(bytes, byte, bytes.length).state !== 'whole') continue;
+function nextWhole(bytes: Buffer, from: number, wanted: { readonly offset: number; readonly end: number }) {
+  for (const byte of wholeRecords(bytes, from)) {
     const offset = offsetOf(bytes, byte);
     if (offset >= wanted.offset && offset < wanted.end) return { byte, offset };
   }

@@ -5,12 +5,12 @@ import { SegmentCursor } from './cursor.ts';
 import type { End } from './durable-end.ts';
 import { damaged, ioFailed } from './errors.ts';
 import { type Header, indexRecord } from './folder.ts';
-import { laterGroup } from './later-group.ts';
 import { groupFirstOf } from './record.ts';
 import { createSegment, listSegments, readHeader, segmentPath, type Totals } from './segment.ts';
 import { RunningTotals, SparseIndex, writeIndex } from './sparse-index.ts';
 import type { TailState } from './tail.ts';
 import { beginTerm, type Term } from './terms.ts';
+import { laterGroup } from './whole-records.ts';
 
 export interface Recovered {
   readonly end: End;

@@ -2,11 +2,11 @@ import { DATASET_NAME } from '../../event/dataset.ts';
 import type { Io } from '../../lib/io.ts';
 import { INTAKE_LIMITS } from '../../limits.ts';
 import type { Damage, DamagedPlace } from '../driver.ts';
-import { damageOf, type Inspected, nextWhole, replace } from './damage.ts';
-import { laterGroup } from './later-group.ts';
-import { checkRecord, datasetOf, eventsOf, findRecord, lengthOf, offsetOf, payloadBytesOf } from './record.ts';
+import { damagedPlaces, damageOf, type Inspected, replace } from './damage.ts';
+import { datasetOf, eventsOf, findRecord, lengthOf, offsetOf } from './record.ts';
 import { listSegments, readHeader, segmentPath } from './segment.ts';
 import { RunningTotals } from './sparse-index.ts';
+import { laterGroup } from './whole-records.ts';
 
 export interface SkipTailOptions {
   readonly io: Io;
@@ -31,40 +31,27 @@ async function inspect(io: Io, folder: string, first: number): Promise<Inspected
     const header = await readHeader(file, path);
     const bytes = Buffer.alloc(await file.size());
     await file.read(bytes, 0);
-    return {
-      path,
-      bytes,
-      header,
-      ...damagedIn(bytes, { byte: header.bytes, offset: first }, new RunningTotals(header.totals)),
-    };
+    const totals = new RunningTotals(header.totals);
+    // What no later group commit follows is the unfinished end, which a start cuts by itself.
+    const isDamage = (byte: number, offset: number) => laterGroup(bytes, byte, offset) !== null;
+    const walk = { end: Number.POSITIVE_INFINITY, totals, isDamage };
+    const places = damagedPlaces(bytes, { byte: header.bytes, offset: first }, walk);
+    return { path, bytes, header, places, ...lossIn(bytes, places), totals };
   } finally {
     await file.close();
   }
 }
 
-/** What no later group commit follows is the unfinished end, which a start cuts by itself. */
-function damagedIn(bytes: Buffer, from: { readonly byte: number; readonly offset: number }, totals: RunningTotals) {
-  const places: DamagedPlace[] = [];
+/** What the records say of themselves that lie in these places. */
+function lossIn(bytes: Buffer, places: readonly DamagedPlace[]) {
   const lost = new Map<string, number>();
   let untold = 0;
-  let { byte, offset } = from;
-  for (;;) {
-    const check = checkRecord(bytes, byte, bytes.length);
-    if (check.state === 'whole' && offsetOf(bytes, byte) === offset) {
-      totals.add(datasetOf(bytes, byte), eventsOf(bytes, byte), payloadBytesOf(bytes, byte));
-      byte += check.bytes;
-      offset += 1;
-      continue;
-    }
-    if (laterGroup(bytes, byte, offset) === null) return { places, lost, untold, totals };
-    const to = nextWhole(bytes, byte, { offset, end: Number.POSITIVE_INFINITY });
-    const place = { byte, bytes: to.byte - byte, first: offset, records: to.offset - offset };
+  for (const place of places) {
     const claim = claimOf(bytes, place);
     if (claim) lost.set(claim.dataset, (lost.get(claim.dataset) ?? 0) + claim.events);
     else untold += place.records;
-    places.push(place);
-    ({ byte, offset } = to);
   }
+  return { lost, untold };
 }
 
 /**
