@@ -1,4 +1,5 @@
 import { AzudError, messageOf } from '../error/azud-error.ts';
+import { isTlsCode } from '../error/tls.ts';
 
 /** What every server behind a network can do to its clients, in the catalogue's codes. */
 
@@ -12,15 +13,15 @@ export function notConnected(where: string, cause?: unknown): AzudError {
   return new AzudError('not-connected', `${where} cannot be reached: ${reason}`, { cause, retryAfterSeconds: 1 });
 }
 
-/** What Node says of a certificate that it does not trust, and of a server that answers TLS with something else. */
-const TLS_CODES = /^(EPROTO|ERR_TLS_.*|ERR_SSL_.*|.*_CERT(_.*)?|CERT_.*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/;
+/** Node's code for a server that answers TLS with something else. */
+const NO_TLS = 'EPROTO';
 /** OpenSSL's own report: `…:SSL routines:<function>:<reason>:<file>:<line>:` and an end of line. */
 const OPENSSL = /:SSL routines:[^:]*:([^:]+):/;
 
 /** Null when the error is not about TLS. What is wrong with a certificate or a setting does not pass by waiting. */
 export function tlsRefused(where: string, cause: unknown, hint: string): AzudError | null {
   const { code } = (cause ?? {}) as { code?: unknown };
-  if (typeof code !== 'string' || !TLS_CODES.test(code)) return null;
+  if (typeof code !== 'string' || !(code === NO_TLS || isTlsCode(code))) return null;
   const message = messageOf(cause);
   const found = OPENSSL.exec(message)?.[1] ?? message;
   const reason = found === 'wrong version number' ? 'the server does not speak TLS there' : found;

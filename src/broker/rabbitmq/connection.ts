@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { type Channel, Connection as Client, type ConnectionOptions } from 'rabbitmq-client';
-import { AzudError, messageOf } from '../../error/azud-error.ts';
+import { readAuthority } from '../../error/tls.ts';
 import { Connection } from '../connection.ts';
 import { classified } from './errors.ts';
 
@@ -75,14 +74,6 @@ async function connectionOptions(settings: ServerSettings): Promise<ConnectionOp
     connectionTimeout: TIMEOUT_MS,
     heartbeat: HEARTBEAT_S,
     noDelay: true,
-    ...((tls || ca !== null) && { tls: ca === null ? true : { ca: await readAuthority(ca) } }),
+    ...((tls || ca !== null) && { tls: ca === null ? true : { ca: await readAuthority(ca, 'broker.ca') } }),
   };
-}
-
-async function readAuthority(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new AzudError('invalid-config', `broker.ca cannot be read: ${messageOf(cause)}`, { cause });
-  }
 }

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { createClient, RESP_TYPES } from 'redis';
-import { AzudError, messageOf } from '../../error/azud-error.ts';
+import { type AzudError, messageOf } from '../../error/azud-error.ts';
+import { readAuthority } from '../../error/tls.ts';
 import { backoffMs } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { CACHE_LIMITS } from '../../limits.ts';
@@ -63,7 +63,7 @@ export class RedisDriver implements CacheDriver {
 
   async open(): Promise<void> {
     const { ca } = this.#settings;
-    if (ca !== null) this.#ca = await readAuthority(ca);
+    if (ca !== null) this.#ca = await readAuthority(ca, 'cache.ca');
     const client = this.#connect();
     const tried = Promise.withResolvers<void>();
     client.once('ready', tried.resolve);
@@ -158,14 +158,6 @@ export class RedisDriver implements CacheDriver {
         if (!signal.aborted && this.#client === client) this.#renew('the server does not greet');
       });
     });
-  }
-}
-
-async function readAuthority(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new AzudError('invalid-config', `cache.ca cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { AzudError, isAzudError, messageOf } from '../../error/azud-error.ts';
 import type { ErrorCode } from '../../error/catalogue.ts';
+import { isTlsCode } from '../../error/tls.ts';
 
 /** The driver's errors carry PostgreSQL's SQLSTATE as `code`; those of the socket carry the system's own. */
 interface Failure {
@@ -24,8 +25,7 @@ const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^(22...|54000)$/, 'bad-row'],
 ];
 
-/** What the TLS of Node says of a certificate that it does not trust, and the client of a server without TLS. */
-const TLS_CODES = /^(ERR_TLS_.*|.*_CERT(_.*)?|CERT_.*|UNABLE_TO_VERIFY_LEAF_SIGNATURE|ERR_SSL_.*)$/;
+/** What the client says of a server without TLS. */
 const NO_TLS = /does not support SSL|Invalid response from server during SSL/;
 
 /** Errors of the client without a code. */
@@ -49,7 +49,7 @@ const TLS_HINT = "Check store.tls, store.tls_ca, and that store.host is a name i
 export function classify(error: unknown, what: string): AzudError {
   if (isAzudError(error)) return error;
   const { code, message } = failureOf(error);
-  if (TLS_CODES.test(code) || NO_TLS.test(message)) {
+  if (isTlsCode(code) || NO_TLS.test(message)) {
     return new AzudError('access-denied', `${what}: ${message}. ${TLS_HINT}`, { cause: error, hint: TLS_HINT });
   }
   const found =
