@@ -31,25 +31,24 @@ export function checkRules(declared: Partly<Declared>, wrong: Wrong): void {
   if (cache?.kind === 'redis' && typeof cache.url === 'string' && !REDIS_URL.test(cache.url)) {
     wrong(['cache', 'url'], `expected ${REDIS_URL_WORDS}`);
   }
-  checkCitus(declared, wrong);
-  const datasets = [...(declared.datasets?.keys() ?? [])];
-  declared.routes?.forEach((route, at) => {
-    if (route?.dataset === undefined || datasets.includes(route.dataset)) return;
-    wrong(['routes', String(at), 'dataset'], unknownName('dataset', route.dataset, datasets));
-  });
+  checkDatasetNames(declared, wrong);
 }
 
-/** Columns are looked at by the store, which knows what Citus can do with them. */
-function checkCitus({ store, datasets: declared }: Partly<Declared>, wrong: Wrong): void {
-  if (store?.kind !== 'postgres') return;
-  const { distribute, reference } = store.citus ?? {};
-  const datasets = [...(declared?.keys() ?? [])];
-  const check = (name: string, path: readonly string[]) => {
-    if (!datasets.includes(name)) wrong(['store', 'citus', ...path], unknownName('dataset', name, datasets));
+/** Of the columns that Citus is given the store looks, which knows what it can do with them. */
+function checkDatasetNames({ datasets, routes, store }: Partly<Declared>, wrong: Wrong): void {
+  const known = [...(datasets?.keys() ?? [])];
+  const check = (name: string | undefined, path: readonly string[]) => {
+    if (name !== undefined && !known.includes(name)) wrong(path, unknownName('dataset', name, known));
   };
-  for (const name of distribute?.keys() ?? []) check(name, ['distribute', name]);
-  reference?.forEach((name, at) => {
-    if (name !== undefined) check(name, ['reference', String(at)]);
+  if (store?.kind === 'postgres') {
+    const { distribute, reference } = store.citus ?? {};
+    for (const name of distribute?.keys() ?? []) check(name, ['store', 'citus', 'distribute', name]);
+    reference?.forEach((name, at) => {
+      check(name, ['store', 'citus', 'reference', String(at)]);
+    });
+  }
+  routes?.forEach((route, at) => {
+    check(route?.dataset, ['routes', String(at), 'dataset']);
   });
 }
 
