@@ -10,7 +10,7 @@ import { AzudError } from '../error/azud-error.ts';
 import { pointer } from '../event/pointer.ts';
 import { systemClock } from '../lib/clock.ts';
 import { nodeIo } from '../lib/node-io.ts';
-import { compileEndpoints } from '../query/endpoint.ts';
+import { compileEndpoints, type Endpoint } from '../query/endpoint.ts';
 import { endpointFaults } from '../query/endpoints.ts';
 import { createStoreDriver, STORE_CAPABILITIES } from '../store/registry.ts';
 import { Store } from '../store/store.ts';
@@ -86,13 +86,13 @@ async function* tryStore(config: Config): AsyncGenerator<Trial> {
 async function* tryEndpoints({ endpoints }: Config, store: Store): AsyncGenerator<Trial> {
   const compiled = compileEndpoints(endpoints);
   const faults = await endpointFaults({ endpoints: compiled, store }, new AbortController().signal);
-  yield* endpoints.map((endpoint) => trialOf(endpoint, faults.get(endpoint.name)));
+  yield* compiled.values().map((endpoint) => trialOf(endpoint, faults.get(endpoint.name)));
 }
 
-function trialOf({ name, path, shape }: Config['endpoints'][number], fault?: string): Trial {
+function trialOf({ name, path, shape }: Endpoint, fault?: string): Trial {
   const place = pointer('endpoints', name, 'sql');
   const error = fault === undefined ? null : new AzudError('invalid-config', fault, { hint: fault, path: place });
-  return { what: `endpoint ${name}`, error, detail: `GET ${path ?? `/v1/endpoints/${name}`} · ${shape ?? 'rows'}` };
+  return { what: `endpoint ${name}`, error, detail: `GET ${path} · ${shape}` };
 }
 
 /**
@@ -101,7 +101,9 @@ function trialOf({ name, path, shape }: Config['endpoints'][number], fault?: str
  */
 export async function* tryQueries(config: Config): AsyncGenerator<Trial> {
   if (config.store.kind !== 'duckdb' || config.endpoints.length === 0) {
-    yield* config.endpoints.map((endpoint) => trialOf(endpoint));
+    yield* compileEndpoints(config.endpoints)
+      .values()
+      .map((endpoint) => trialOf(endpoint));
     return;
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'azud-check-'));

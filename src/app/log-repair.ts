@@ -24,8 +24,9 @@ export interface RepairOptions {
  * Lets the store go on with the log that is there; answers what that takes, null where they fit.
  * @throws AzudError `locked` while something runs; `invalid-usage` where broker or store cannot; as their `open`
  */
-export function adoptLog({ config, confirmed, say }: RepairOptions): Promise<Adoption | null> {
-  return withLog(config, (broker, repair) =>
+export async function adoptLog({ config, confirmed, say }: RepairOptions): Promise<Adoption | null> {
+  const log = await repairable(config);
+  return whileOpen(log, ({ broker, repair }) =>
     withStore({ config, say }, async (store) => {
       const plan = await planAdoption({ repair, broker, store, datasets: config.datasets });
       if (!plan || !confirmed) return plan;
@@ -42,18 +43,23 @@ export function adoptLog({ config, confirmed, say }: RepairOptions): Promise<Ado
  * @throws AzudError `locked` while something runs; `invalid-usage` where the broker has none; `log-damaged` where only a copy helps
  */
 export async function skipDamage({ config, confirmed }: Omit<RepairOptions, 'say'>): Promise<readonly Damage[]> {
-  const { repair } = await repairable(config);
-  const tail = await repair.skipTail(confirmed);
+  const log = await repairable(config);
+  const tail = await log.repair.skipTail(confirmed);
   // What lies before it can be looked at when the log opens again.
   if (tail && !confirmed) return [tail];
-  const sealed = await withLog(config, (_, opened) => opened.skip(confirmed));
+  const sealed = await whileOpen(log, ({ repair }) => repair.skip(confirmed));
   return tail ? [...sealed, tail] : sealed;
 }
 
 const context = () => ({ clock: systemClock, log: silentLog, metrics: new Metrics(), onFatal: () => {} });
 
+interface Repairable {
+  readonly broker: BrokerDriver;
+  readonly repair: BrokerRepair;
+}
+
 /** The log, not opened. @throws AzudError `invalid-usage` */
-async function repairable(config: Config): Promise<{ readonly broker: BrokerDriver; readonly repair: BrokerRepair }> {
+async function repairable(config: Config): Promise<Repairable> {
   const { dataDir, system } = config;
   const own = { ...context(), io: nodeIo, dataDir, system: system.name, role: 'owner' } as const;
   const broker = await createBrokerDriver(config.broker, own);
@@ -64,17 +70,12 @@ async function repairable(config: Config): Promise<{ readonly broker: BrokerDriv
   });
 }
 
-/** The log, for this process alone. */
-async function withLog<T>(
-  config: Config,
-  work: (broker: BrokerDriver, repair: BrokerRepair) => Promise<T>,
-): Promise<T> {
-  const { broker, repair } = await repairable(config);
-  await broker.open();
+async function whileOpen<T>(log: Repairable, work: (log: Repairable) => Promise<T>): Promise<T> {
+  await log.broker.open();
   try {
-    return await work(broker, repair);
+    return await work(log);
   } finally {
-    await broker.close();
+    await log.broker.close();
   }
 }
 

@@ -74,11 +74,8 @@ async function examine({ tell, load, connect, allowDestructive }: Examination): 
     return error.entry.exit;
   }
   for (const finding of plan(config)) tell(finding);
-  if (connect) {
-    const { tryParts } = await import('../app/connect.ts');
-    return trying(tryParts(config), { tell, allowDestructive });
-  }
-  const { tryQueries } = await import('../app/connect.ts');
+  const { tryParts, tryQueries } = await import('../app/connect.ts');
+  if (connect) return trying(tryParts(config), { tell, allowDestructive });
   const exit = await trying(tryQueries(config), { tell, allowDestructive });
   const { destructiveChanges } = await import('../app/table-shapes.ts');
   const changes = await destructiveChanges(config);
