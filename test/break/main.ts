@@ -25,7 +25,7 @@ const LOG_TESTS = ['writer', 'memory-only', 'record', 'retention', 'driver', 'te
 
 /** The quick ones first. */
 const SUITES: readonly Suite[] = [
-  { name: 'simulator', run: ['test/simulate/main.ts', '--seeds', '400', '--seed', '1', '--stop'] },
+  { name: 'simulator', run: ['test/simulate/main.ts', '--seeds', '600', '--seed', '1', '--stop'] },
   { name: 'log', run: testsOf(LOG_TESTS) },
   { name: 'loader', run: testsOf(['loader/loader', 'loader/ack-order', 'store/memory/driver', 'query/dead-letters']) },
   { name: 'flipped bits', run: ['--test', '--test-name-pattern=flipped bit', 'test/simulate/simulate.test.ts'] },

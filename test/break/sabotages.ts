@@ -61,6 +61,12 @@ export const SABOTAGES: readonly Sabotage[] = [
     replace: '    const sealed = this.#state;\n',
   },
   {
+    name: 'the names not made safe at the start',
+    file: `${LOG}/recovery.ts`,
+    find: '  await io.syncFolder(folder);\n',
+    replace: '',
+  },
+  {
     name: 'the torn end not cut at the start',
     file: `${LOG}/recovery.ts`,
     find: '    await file.truncate(byte);\n',

@@ -21,6 +21,11 @@ test('no power cut, kill or failing disk breaks a promise: the same seeds as eve
   t.diagnostic(`new seeds from ${fresh}`);
 });
 
+test('a segment that a killed process had just named is safe before the next start goes on behind it', async () => {
+  const { failures } = await runSeeds({ first: 569, count: 1, owned });
+  assert.deepEqual(failures, []);
+});
+
 test('every call to the disk may fail, in every way', async () => {
   const { failures, rows } = await failEveryCall({ owned, callsMax: 1 });
   assert.deepEqual(failures, []);

@@ -26,6 +26,8 @@ export interface Recovered {
  */
 export async function recover(io: Io, folder: string, now: number): Promise<Recovered> {
   await removeDrafts(io, folder);
+  // A process that was killed right after it named a segment left a name that a power cut may still take back.
+  await io.syncFolder(folder);
   const firsts = await listSegments(io, folder);
   const [oldest, tail] = [firsts[0], firsts.at(-1)];
   const found = tail === undefined ? NOTHING : await scanTail(io, folder, tail);
@@ -37,8 +39,6 @@ export async function recover(io: Io, folder: string, now: number): Promise<Reco
     totals,
     terms: beginTerm(found.terms, { id: randomUUID(), end, oldest: oldest ?? 1 }),
   };
-  // It syncs the folder, too, before a record is given out or acknowledged: a process that was killed right after it named a
-  // segment left a name that a power cut might still take back.
   const { file, bytes } = await createSegment(io, folder, header);
   const index = SparseIndex.begin({ ...header, bytes });
   return {
