@@ -262,8 +262,8 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   /** Young generation, MB: at full rate short-lived objects die in it instead of being promoted. */
   intakeSemiSpaceMb: 16,
   /**
-   * Garbage may come to this share of what is alive before the heap is marked, percent. Bodies count, and almost nothing
-   * else is alive: with V8's own choice every 15 MB of bodies cost a marking of the whole heap.
+   * Garbage may come to this share of what is alive before the heap is marked, percent. Bodies and pieces of the log count,
+   * and almost nothing else is alive: with V8's own choice every 15 MB of them cost a marking of the whole heap.
    */
-  intakeHeapGrowthPercent: 200,
+  heapGrowthPercent: 200,
 });

@@ -28,14 +28,13 @@ interface Post {
   proven: boolean;
 }
 
-const { intakeHeapMb, intakeSemiSpaceMb, intakeHeapGrowthPercent } = SUPERVISOR_LIMITS;
+const { intakeHeapMb, intakeSemiSpaceMb, heapGrowthPercent } = SUPERVISOR_LIMITS;
+const COMMON_FLAGS = ['--disable-proto=delete', `--heap-growing-percent=${heapGrowthPercent}`];
 const INTAKE_FLAGS = [
-  '--disable-proto=delete',
+  ...COMMON_FLAGS,
   `--max-old-space-size=${intakeHeapMb}`,
   `--max-semi-space-size=${intakeSemiSpaceMb}`,
-  `--heap-growing-percent=${intakeHeapGrowthPercent}`,
 ];
-const ANALYTICS_FLAGS = ['--disable-proto=delete'];
 
 /**
  * Keeps the two processes of an installation alive. It holds no data, opens no file and no port, and loads no driver,
@@ -56,7 +55,7 @@ export class Supervisor {
     this.#options = options;
     this.#posts = {
       intake: post('intake', options.intake, INTAKE_FLAGS),
-      analytics: post('analytics', options.analytics, ANALYTICS_FLAGS),
+      analytics: post('analytics', options.analytics, COMMON_FLAGS),
     };
     this.#done = new Promise((resolve) => {
       this.#finish = resolve;

@@ -100,7 +100,7 @@ export class AdHocCopy {
       const asOf = clock.now();
       await needRoom(files);
       // After it the file alone is the database.
-      await writer.connection.run('CHECKPOINT');
+      await writer.checkpoint({ merge: true });
       await rm(part, { force: true });
       await copyFile(files.main, part, constants.COPYFILE_FICLONE);
       await rename(part, this.file);

@@ -17,9 +17,9 @@ export interface DuckdbStoreConfig {
 }
 
 /**
- * A checkpoint costs 1 µs a row, during which nothing is written, and rewrites the last, half-filled row group of each
- * table. A store that keeps up does it between units (idle-checkpoint.ts); this is the bound for one that does not.
- * 256 MB of write-ahead log are replayed at start in about 3 s.
+ * A checkpoint costs 1 to 2 µs a row, during which nothing is written, and more where it merges row groups. A store that
+ * keeps up does it between units (idle-checkpoint.ts); this is the bound for one that does not. 256 MB of write-ahead log
+ * are replayed at start in about 3 s.
  */
 export const DUCKDB_DEFAULTS = Object.freeze({
   path: 'duckdb/azud.duckdb',

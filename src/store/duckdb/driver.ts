@@ -92,8 +92,8 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#onFatal = onFatal;
     this.#onStuck = onStuck;
     this.#clock = clock;
-    const checkpoint = () =>
-      this.#inTurn('the checkpoint failed', async ({ writer }) => void (await writer.connection.run('CHECKPOINT')));
+    const checkpoint = (options: { readonly merge: boolean }) =>
+      this.#inTurn('the checkpoint failed', ({ writer }) => writer.checkpoint(options));
     this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
     this.#copy = new AdHocCopy({
       files: this.#files,
@@ -137,7 +137,7 @@ export class DuckdbStoreDriver implements StoreDriver {
 
   write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
     this.#idle.cancel();
-    return this.#inTurn('the unit cannot be written', async ({ writer, units }) => {
+    return this.#inTurn('the unit cannot be written', async ({ writer, units, datasets }) => {
       const head = await this.#readHead(writer);
       this.#head = null;
       this.#version += 1;
@@ -148,7 +148,9 @@ export class DuckdbStoreDriver implements StoreDriver {
           throw error;
         });
       this.#head = written.head;
-      this.#idle.schedule();
+      this.#idle.schedule({
+        replaced: unit.batches.some(({ batch }) => datasets.get(batch.dataset)?.mode === 'upsert'),
+      });
       return written.results;
     });
   }

@@ -11,10 +11,12 @@ import { filesOf, type StoreFiles } from './recovery.ts';
 let folder: string;
 let files: StoreFiles;
 let checkpoints = 0;
+let merges = 0;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'azud-idle-'));
   files = filesOf(join(folder, 'store.duckdb'));
   checkpoints = 0;
+  merges = 0;
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -22,8 +24,9 @@ const idleCheckpoint = (clock = systemClock) =>
   new IdleCheckpoint({
     files,
     clock,
-    checkpoint: async () => {
+    checkpoint: async ({ merge }) => {
       checkpoints += 1;
+      if (merge) merges += 1;
     },
   });
 
@@ -31,6 +34,8 @@ async function walOf(bytes: number): Promise<void> {
   await writeFile(files.wal, '');
   await truncate(files.wal, bytes);
 }
+
+const APPENDED = { replaced: false };
 
 /** A clock on which `pass` ends every sleep. */
 function heldClock() {
@@ -46,7 +51,7 @@ function heldClock() {
 describe('the checkpoint of an idle store', () => {
   test('folds a large write-ahead log once no unit follows', async () => {
     await walOf(40 * 1024 * 1024);
-    idleCheckpoint().schedule();
+    idleCheckpoint().schedule(APPENDED);
     await eventually(async () => assert.equal(checkpoints, 1));
   });
 
@@ -54,10 +59,30 @@ describe('the checkpoint of an idle store', () => {
     await walOf(40 * 1024 * 1024);
     const { clock, pass } = heldClock();
     const idle = idleCheckpoint(clock);
-    idle.schedule();
+    idle.schedule(APPENDED);
     idle.cancel();
-    idle.schedule();
+    idle.schedule(APPENDED);
     pass();
     await eventually(async () => assert.equal(checkpoints, 1));
+  });
+
+  test('leaves row groups as they are, but for once a minute, or where rows were replaced', async () => {
+    await walOf(40 * 1024 * 1024);
+    let now = 0;
+    const idle = idleCheckpoint({ ...systemClock, monotonic: () => now });
+    const merged = async (replaced: boolean) => {
+      const [before, mergesBefore] = [checkpoints, merges];
+      idle.schedule({ replaced });
+      await eventually(async () => assert.equal(checkpoints, before + 1));
+      return merges > mergesBefore;
+    };
+    assert.equal(await merged(false), false);
+    assert.equal(await merged(true), true);
+    assert.equal(await merged(false), false);
+    now += 59_000;
+    assert.equal(await merged(false), false);
+    now += 1_000;
+    assert.equal(await merged(false), true);
+    assert.equal(await merged(false), false);
   });
 });

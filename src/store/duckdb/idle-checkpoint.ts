@@ -3,16 +3,21 @@ import { dirname } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { StoreFiles } from './recovery.ts';
 
-/** A write-ahead log of this size is folded in 0.2 s, less than the time between two units of a store that keeps up. */
+/** A write-ahead log of this size is folded in 0.2 s, about the time between two units of a store that keeps up. */
 const WAL_BYTES_MIN = 32 * 1024 * 1024;
 /** Without a write for this long the store keeps up: one that does not is given its next unit at once. */
 const IDLE_MS = 20;
+/** Between two checkpoints that merge row groups of appended rows, ms: one takes a second on busy cores, 2 % of this. */
+const MERGE_INTERVAL_MS = 60_000;
 
 export interface IdleCheckpointOptions {
   readonly files: StoreFiles;
   readonly clock: Clock;
-  /** Runs the checkpoint in its turn. Its failures are its own to report. */
-  readonly checkpoint: () => Promise<void>;
+  /**
+   * Runs the checkpoint in its turn. Its failures are its own to report. `merge`: half-filled row groups that lie side by
+   * side are put together, which takes three times as long as the rest of it.
+   */
+  readonly checkpoint: (options: { readonly merge: boolean }) => Promise<void>;
 }
 
 /**
@@ -22,9 +27,13 @@ export interface IdleCheckpointOptions {
 export class IdleCheckpoint {
   readonly #options: IdleCheckpointOptions;
   #waiting: AbortController | null = null;
+  #mergedAtMs: number;
+  /** Rows were replaced since the last merge: what is left of them slows each unit that looks for its own. */
+  #replaced = false;
 
   constructor(options: IdleCheckpointOptions) {
     this.#options = options;
+    this.#mergedAtMs = options.clock.monotonic();
   }
 
   /** A unit is about to be written, or the store closes. */
@@ -33,9 +42,10 @@ export class IdleCheckpoint {
     this.#waiting = null;
   }
 
-  /** A unit was written. */
-  schedule(): void {
+  /** A unit was written; `replaced`: into a table whose rows give way to others. */
+  schedule({ replaced }: { readonly replaced: boolean }): void {
     this.cancel();
+    this.#replaced ||= replaced;
     this.#waiting = new AbortController();
     void this.#run(this.#waiting.signal);
   }
@@ -44,7 +54,12 @@ export class IdleCheckpoint {
     const { clock, checkpoint } = this.#options;
     await clock.sleep(IDLE_MS, signal);
     if (signal.aborted || !(await this.#isDue()) || signal.aborted) return;
-    await checkpoint().catch(() => {});
+    const merge = this.#replaced || clock.monotonic() - this.#mergedAtMs >= MERGE_INTERVAL_MS;
+    if (merge) {
+      this.#replaced = false;
+      this.#mergedAtMs = clock.monotonic();
+    }
+    await checkpoint({ merge }).catch(() => {});
   }
 
   /** A checkpoint that meets a full disk ends the engine for this process, so there must be room for it. */

@@ -17,6 +17,12 @@ export type DuckdbSettings = Required<Omit<DuckdbStoreConfig, 'kind'>>;
 const STORAGE_VERSION = 'v1.4.0';
 
 /**
+ * Merges of row groups in one checkpoint of a table. The engine would do a hundred; one puts up to three full row groups
+ * together, and that is how long a unit waits for it.
+ */
+const MERGE_TASKS = 1;
+
+/**
  * Opens a database file with every setting pinned. What the engine may reach is closed before any query is run, and
  * the last setting makes all of them final.
  * @throws the engine's own error: `recovery.ts` reads it
@@ -28,6 +34,9 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
     memory_limit: settings.memory_limit,
     checkpoint_threshold: settings.checkpoint_threshold,
     storage_compatibility_version: STORAGE_VERSION,
+    max_vacuum_tasks: String(MERGE_TASKS),
+    // The one setting that stays open: `Session.checkpoint` changes it.
+    allowed_configs: '[max_vacuum_tasks]',
   });
   return closed(instance, join(dirname(file), 'temp'), settings.max_temp_directory_size);
 }
@@ -132,6 +141,20 @@ export class Session {
     } catch (error) {
       await this.connection.run('ROLLBACK').catch(() => {});
       throw error;
+    }
+  }
+
+  /**
+   * Folds the write-ahead log into the file. With `merge: false` row groups stay as they were written: a checkpoint of 32 MB
+   * takes 0.15 s then, and 0.5 s where it puts together what the units before left half filled.
+   */
+  async checkpoint({ merge }: { readonly merge: boolean }): Promise<void> {
+    if (merge) return void (await this.connection.run('CHECKPOINT'));
+    await this.connection.run('SET max_vacuum_tasks = 0');
+    try {
+      await this.connection.run('CHECKPOINT');
+    } finally {
+      await this.connection.run(`SET max_vacuum_tasks = ${MERGE_TASKS}`);
     }
   }
 

@@ -19,7 +19,7 @@ import { progressOf, readHead } from './unit-writer.ts';
  */
 export async function takeSnapshot(writer: Session, tables: readonly string[], files: StoreFiles): Promise<Progress> {
   await needRoom(files);
-  await writer.connection.run('CHECKPOINT');
+  await writer.checkpoint({ merge: true });
   const expected = await contents(writer, tables);
   const part = `${files.snapshot}.part`;
   await rm(part, { force: true });
