@@ -28,13 +28,13 @@ interface Post {
   proven: boolean;
 }
 
-const { intakeHeapMb, intakeSemiSpaceMb, heapGrowthPercent } = SUPERVISOR_LIMITS;
-const COMMON_FLAGS = ['--disable-proto=delete', `--heap-growing-percent=${heapGrowthPercent}`];
-const INTAKE_FLAGS = [
-  ...COMMON_FLAGS,
-  `--max-old-space-size=${intakeHeapMb}`,
-  `--max-semi-space-size=${intakeSemiSpaceMb}`,
+const { intakeHeapMb, semiSpaceMb, heapGrowthPercent } = SUPERVISOR_LIMITS;
+const COMMON_FLAGS = [
+  '--disable-proto=delete',
+  `--max-semi-space-size=${semiSpaceMb}`,
+  `--heap-growing-percent=${heapGrowthPercent}`,
 ];
+const INTAKE_FLAGS = [...COMMON_FLAGS, `--max-old-space-size=${intakeHeapMb}`];
 
 /**
  * Keeps the two processes of an installation alive. It holds no data, opens no file and no port, and loads no driver,
