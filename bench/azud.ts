@@ -29,6 +29,24 @@ export function withInsertServer<T>(
   return withServer('insert-server.ts', [options.url, options.table, options.form], use);
 }
 
+/** Measures while batches of 1,000 are posted to the URL by a process of its own. @throws Error when one is not accepted */
+export async function underLoad<T>(
+  { url, perSecond, seconds }: { readonly url: string; readonly perSecond: number; readonly seconds: number },
+  measure: () => Promise<T>,
+): Promise<T> {
+  const file = join(import.meta.dirname, 'paced-load.ts');
+  const child = fork(file, [url, String(perSecond), String(seconds)]);
+  try {
+    const ended = once(child, 'exit') as Promise<[number | null]>;
+    const result = await measure();
+    const [code] = await ended;
+    if (code !== 0) throw new Error('the load was not accepted');
+    return result;
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
 /** It tells its port when it listens. */
 async function withServer<T>(file: string, args: readonly string[], use: (port: number) => Promise<T>): Promise<T> {
   const child = fork(join(import.meta.dirname, file), args);

@@ -1,9 +1,9 @@
 import { systemClock } from '../../src/lib/clock.ts';
 import type { System } from '../../test/support/system.ts';
-import { JSON_TYPE, NDJSON_TYPE, sendAll, settled, withAzud } from '../azud.ts';
+import { JSON_TYPE, sendAll, settled, underLoad, withAzud } from '../azud.ts';
 import { below, type Case, ms } from '../case.ts';
 import { benchConfig, eventLine, eventLines } from '../events.ts';
-import { Pace, quantile } from '../pace.ts';
+import { quantile } from '../pace.ts';
 
 const BATCH = 1_000;
 /** How exactly a delay is known, ms. */
@@ -17,18 +17,17 @@ export const freshness: Case = {
       const maximum = await maximumRate(azud, quick ? 100 : 400);
       say(`maximum ${Math.round(maximum)} events/s; now half of it`);
       const seconds = quick ? 5 : 30;
-      const pace = new Pace(maximum / 2 / BATCH, () => azud.post('/v1/events/orders', batchBody(), NDJSON_TYPE));
-      const running = pace.run(seconds * 1_000);
       const delays: number[] = [];
-      const deadline = performance.now() + seconds * 1_000;
-      while (performance.now() < deadline) delays.push(await visibleAfterMs(azud));
-      await running;
+      const load = { url: `${azud.url}/v1/events/orders`, perSecond: maximum / 2 / BATCH, seconds };
+      await underLoad(load, async () => {
+        const deadline = performance.now() + seconds * 1_000;
+        while (performance.now() < deadline) delays.push(await visibleAfterMs(azud));
+      });
       return [below('Accepted → queryable at half rate, p99', quantile(delays, 0.99), { limit: 1_000, words: ms })];
     }),
 };
 
 const body = eventLines(0, BATCH);
-const batchBody = () => body as Buffer<ArrayBuffer>;
 
 /** Events a second that go in and become queryable. */
 export async function maximumRate(azud: System, batches: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { NDJSON_TYPE, sendAll, settled, withAzud } from '../azud.ts';
+import { sendAll, settled, underLoad, withAzud } from '../azud.ts';
 import { below, type Case, count, ms } from '../case.ts';
 import { benchConfig, eventLines } from '../events.ts';
 import { Pace, quantile } from '../pace.ts';
@@ -27,11 +27,8 @@ export const rowById: Case = {
       const ids = await someIds(azud.url, 200);
       say(`${count(rows)} rows stored; reading by id at a quarter of ${count(maximum)} events/s`);
       const seconds = quick ? 5 : 30;
-      const post = () => azud.post('/v1/events/orders', body as Buffer<ArrayBuffer>, NDJSON_TYPE);
-      const running = new Pace(maximum / 4 / BATCH, post).run(seconds * 1_000);
       const reading = new Pace(20, nextRead(azud.url, ids));
-      await reading.run(seconds * 1_000);
-      await running;
+      await underLoad({ url, perSecond: maximum / 4 / BATCH, seconds }, () => reading.run(seconds * 1_000));
       const p99 = quantile(reading.latenciesMs, 0.99);
       return [below(`Row by id, ${count(rows)} rows, intake at a quarter, p99`, p99, { limit: 20, words: ms })];
     }),

@@ -149,13 +149,8 @@ export class Session {
    * takes 0.15 s then, and 0.5 s where it puts together what the units before left half filled.
    */
   async checkpoint({ merge }: { readonly merge: boolean }): Promise<void> {
-    if (merge) return void (await this.connection.run('CHECKPOINT'));
-    await this.connection.run('SET max_vacuum_tasks = 0');
-    try {
-      await this.connection.run('CHECKPOINT');
-    } finally {
-      await this.connection.run(`SET max_vacuum_tasks = ${MERGE_TASKS}`);
-    }
+    await this.connection.run(`SET max_vacuum_tasks = ${merge ? MERGE_TASKS : 0}`);
+    await this.connection.run('CHECKPOINT');
   }
 
   close(): void {
