@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { integer, string } from '../../lib/setting.ts';
 
 /** The embedded store: one DuckDB file in the data directory. Setting names are those of azud.yaml. */
@@ -6,8 +6,8 @@ export interface DuckdbStoreConfig {
   readonly kind: 'duckdb';
   /** The database file; relative to the data directory. */
   readonly path?: string;
-  /** Memory DuckDB may use, e.g. `2GB`. */
-  readonly memory_limit?: string;
+  /** Memory DuckDB may use, e.g. `2GB`. Null: `defaultMemoryLimit()`. */
+  readonly memory_limit?: string | null;
   /** Threads of DuckDB, for all queries together. Null: `defaultThreads()`. */
   readonly threads?: number | null;
   /** Size of the write-ahead log at which it is folded into the file, e.g. `256MB`. */
@@ -23,7 +23,7 @@ export interface DuckdbStoreConfig {
  */
 export const DUCKDB_DEFAULTS = Object.freeze({
   path: 'duckdb/azud.duckdb',
-  memory_limit: '2GB',
+  memory_limit: null,
   threads: null,
   checkpoint_threshold: '256MB',
   max_temp_directory_size: '4GB',
@@ -39,27 +39,49 @@ export function defaultThreads(): number {
   return Math.max(1, Math.min(THREADS_MAX, availableParallelism() - 1));
 }
 
-const size = (description: string, fallback: string) =>
-  string({
-    description,
-    pattern: /^[1-9][0-9]{0,5}(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/,
-    expected: 'a size such as 256MB or 2GiB',
-    default: fallback,
-  });
+const MEMORY_BYTES_MAX = 2e9;
+
+/**
+ * 2 GB, and half of the memory that the machine or the container has at most: 0.8 GB lie outside the engine's count under a
+ * backlog (units on their way, what their rows are parsed from), and intake needs its own.
+ */
+export function defaultMemoryLimit(memoryBytes = ownMemoryBytes()): string {
+  return `${Math.floor(Math.min(MEMORY_BYTES_MAX, memoryBytes / 2) / 1e6)}MB`;
+}
+
+/** What the control group allows, where there is one. */
+function ownMemoryBytes(): number {
+  return Math.min(process.constrainedMemory() || totalmem(), totalmem());
+}
+
+const SIZE = {
+  pattern: /^[1-9][0-9]{0,5}(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/,
+  expected: 'a size such as 256MB or 2GiB',
+};
 
 /** Settings of `store: { kind: duckdb }`. */
 export const DUCKDB_SETTINGS = {
   path: string({ description: 'Database file, relative to data_dir.', default: DUCKDB_DEFAULTS.path }),
-  memory_limit: size('Memory DuckDB may use.', DUCKDB_DEFAULTS.memory_limit),
+  memory_limit: string({
+    ...SIZE,
+    description:
+      'Memory DuckDB may use; analytics as a whole takes up to 0.8 GB more. Without it: 2 GB, and half of the memory there is at most.',
+    default: DUCKDB_DEFAULTS.memory_limit,
+  }),
   threads: integer({
     description: 'Threads of the engine. Without it: all cores but one, which is left to intake, and 8 at most.',
     minimum: 1,
     maximum: 256,
     default: DUCKDB_DEFAULTS.threads,
   }),
-  checkpoint_threshold: size(
-    'Size of the write-ahead log at which it is folded into the file.',
-    DUCKDB_DEFAULTS.checkpoint_threshold,
-  ),
-  max_temp_directory_size: size('Disk that sorts and joins may take.', DUCKDB_DEFAULTS.max_temp_directory_size),
+  checkpoint_threshold: string({
+    ...SIZE,
+    description: 'Size of the write-ahead log at which it is folded into the file.',
+    default: DUCKDB_DEFAULTS.checkpoint_threshold,
+  }),
+  max_temp_directory_size: string({
+    ...SIZE,
+    description: 'Disk that sorts and joins may take.',
+    default: DUCKDB_DEFAULTS.max_temp_directory_size,
+  }),
 };

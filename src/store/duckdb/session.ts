@@ -6,7 +6,7 @@ import {
   type DuckDBPreparedStatement,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { type DuckdbStoreConfig, defaultThreads } from './config.ts';
+import { type DuckdbStoreConfig, defaultMemoryLimit, defaultThreads } from './config.ts';
 
 export type DuckdbSettings = Required<Omit<DuckdbStoreConfig, 'kind'>>;
 
@@ -31,7 +31,7 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
   await mkdir(dirname(file), { recursive: true });
   const instance = await DuckDBInstance.create(file, {
     threads: String(settings.threads ?? defaultThreads()),
-    memory_limit: settings.memory_limit,
+    memory_limit: settings.memory_limit ?? defaultMemoryLimit(),
     checkpoint_threshold: settings.checkpoint_threshold,
     storage_compatibility_version: STORAGE_VERSION,
     max_vacuum_tasks: String(MERGE_TASKS),
