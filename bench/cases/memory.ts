@@ -25,7 +25,7 @@ export const memory: Case = {
       const words = `${seconds / 60} min, ${count(sent.requests * BATCH)} events`;
       return [
         below(`Memory of intake, peak (${words})`, peaks.get('intake') ?? 0, { limit: 200e6, words: mb }),
-        shape('Memory of analytics, peak', mb(peaks.get('analytics') ?? 0), 'bounded by store.memory_limit'),
+        shape('Memory of analytics, peak', mb(peaks.get('analytics') ?? 0), 'bounded by store.memory_limit and 1 GB'),
       ];
     }),
 };

@@ -42,7 +42,7 @@ export function defaultThreads(): number {
 const MEMORY_BYTES_MAX = 2e9;
 
 /**
- * 2 GB, and half of the memory that the machine or the container has at most: 0.8 GB lie outside the engine's count under a
+ * 2 GB, and half of the memory that the machine or the container has at most: 0.9 GB lay outside the engine's count under a
  * backlog (units on their way, what their rows are parsed from), and intake needs its own.
  */
 export function defaultMemoryLimit(memoryBytes = ownMemoryBytes()): string {
@@ -65,7 +65,7 @@ export const DUCKDB_SETTINGS = {
   memory_limit: string({
     ...SIZE,
     description:
-      'Memory DuckDB may use; analytics as a whole takes up to 0.8 GB more. Without it: 2 GB, and half of the memory there is at most.',
+      'Memory DuckDB may use; analytics as a whole takes up to 1 GB more. Without it: 2 GB, and half of the memory there is at most.',
     default: DUCKDB_DEFAULTS.memory_limit,
   }),
   threads: integer({
