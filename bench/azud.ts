@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,29 +30,34 @@ export function withInsertServer<T>(
 }
 
 /** Measures while batches of 1,000 are posted to the URL by a process of its own. @throws Error when one is not accepted */
-export async function underLoad<T>(
+export function underLoad<T>(
   { url, perSecond, seconds }: { readonly url: string; readonly perSecond: number; readonly seconds: number },
   measure: () => Promise<T>,
 ): Promise<T> {
-  const file = join(import.meta.dirname, 'paced-load.ts');
-  const child = fork(file, [url, String(perSecond), String(seconds)]);
-  try {
-    const ended = once(child, 'exit') as Promise<[number | null]>;
-    const result = await measure();
-    const [code] = await ended;
+  return withChild('paced-load.ts', [url, String(perSecond), String(seconds)], async (child) => {
+    const [[code], result] = await Promise.all([once(child, 'exit'), measure()]);
     if (code !== 0) throw new Error('the load was not accepted');
     return result;
-  } finally {
-    child.kill('SIGKILL');
-  }
+  });
 }
 
 /** It tells its port when it listens. */
-async function withServer<T>(file: string, args: readonly string[], use: (port: number) => Promise<T>): Promise<T> {
+function withServer<T>(file: string, args: readonly string[], use: (port: number) => Promise<T>): Promise<T> {
+  return withChild(file, args, async (child) => {
+    const [port] = (await once(child, 'message')) as [number];
+    return use(port);
+  });
+}
+
+/** A file of this folder in a process of its own, which ends with the body. */
+async function withChild<T>(
+  file: string,
+  args: readonly string[],
+  use: (child: ChildProcess) => Promise<T>,
+): Promise<T> {
   const child = fork(join(import.meta.dirname, file), args);
   try {
-    const [port] = (await once(child, 'message')) as [number];
-    return await use(port);
+    return await use(child);
   } finally {
     child.kill('SIGKILL');
   }

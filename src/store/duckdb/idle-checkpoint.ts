@@ -27,13 +27,12 @@ export interface IdleCheckpointOptions {
 export class IdleCheckpoint {
   readonly #options: IdleCheckpointOptions;
   #waiting: AbortController | null = null;
-  #mergedAtMs: number;
-  /** Rows were replaced since the last merge: what is left of them slows each unit that looks for its own. */
-  #replaced = false;
+  /** From when on the next checkpoint merges. */
+  #mergeDueMs: number;
 
   constructor(options: IdleCheckpointOptions) {
     this.#options = options;
-    this.#mergedAtMs = options.clock.monotonic();
+    this.#mergeDueMs = options.clock.monotonic() + MERGE_INTERVAL_MS;
   }
 
   /** A unit is about to be written, or the store closes. */
@@ -45,7 +44,8 @@ export class IdleCheckpoint {
   /** A unit was written; `replaced`: into a table whose rows give way to others. */
   schedule({ replaced }: { readonly replaced: boolean }): void {
     this.cancel();
-    this.#replaced ||= replaced;
+    // What is left of replaced rows slows each unit that looks for its own.
+    if (replaced) this.#mergeDueMs = Number.NEGATIVE_INFINITY;
     this.#waiting = new AbortController();
     void this.#run(this.#waiting.signal);
   }
@@ -54,11 +54,9 @@ export class IdleCheckpoint {
     const { clock, checkpoint } = this.#options;
     await clock.sleep(IDLE_MS, signal);
     if (signal.aborted || !(await this.#isDue()) || signal.aborted) return;
-    const merge = this.#replaced || clock.monotonic() - this.#mergedAtMs >= MERGE_INTERVAL_MS;
-    if (merge) {
-      this.#replaced = false;
-      this.#mergedAtMs = clock.monotonic();
-    }
+    const now = clock.monotonic();
+    const merge = now >= this.#mergeDueMs;
+    if (merge) this.#mergeDueMs = now + MERGE_INTERVAL_MS;
     await checkpoint({ merge }).catch(() => {});
   }
 
