@@ -14,14 +14,20 @@ function draw(): number {
   return at;
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const DIGITS = Buffer.from('0123456789abcdef');
+/** Where the two digits of each byte stand in the text; what lies between is a hyphen. */
+const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const text = Buffer.alloc(36, '-');
 
-function format(bytes: Buffer, at: number): string {
-  const hex = (i: number) => HEX[bytes[at + i] as number] as string;
-  return (
-    `${hex(0)}${hex(1)}${hex(2)}${hex(3)}-${hex(4)}${hex(5)}-${hex(6)}${hex(7)}-` +
-    `${hex(8)}${hex(9)}-${hex(10)}${hex(11)}${hex(12)}${hex(13)}${hex(14)}${hex(15)}`
-  );
+/** The UUID of the 16 bytes at `at`. Less than half the time of joining strings, of which the engine first makes a tree. */
+export function uuidText(bytes: Buffer, at: number): string {
+  for (let i = 0; i < 16; i += 1) {
+    const byte = bytes[at + i] as number;
+    const to = PLACES[i] as number;
+    text[to] = DIGITS[byte >> 4] as number;
+    text[to + 1] = DIGITS[byte & 15] as number;
+  }
+  return text.toString('latin1');
 }
 
 /** UUIDv7 (RFC 9562): 48 bits of ms since the epoch, then 74 random bits. */
@@ -30,7 +36,7 @@ export function uuidV7(timeMs: number): string {
   pool.writeUIntBE(timeMs, at, 6);
   pool[at + 6] = 0x70 | ((pool[at + 6] as number) & 0x0f);
   pool[at + 8] = 0x80 | ((pool[at + 8] as number) & 0x3f);
-  return format(pool, at);
+  return uuidText(pool, at);
 }
 
 /** UUIDv8 (RFC 9562, custom) made of a SHA-256 of the parts: the same parts give the same id, on every machine. */
@@ -39,7 +45,7 @@ export function uuidDerived(...parts: readonly string[]): string {
   const digest = createHash('sha256').update(JSON.stringify(parts)).digest();
   digest[6] = 0x80 | ((digest[6] as number) & 0x0f);
   digest[8] = 0x80 | ((digest[8] as number) & 0x3f);
-  return format(digest, 0);
+  return uuidText(digest, 0);
 }
 
 /** The ms in a UUIDv7, or null when the id is none. */

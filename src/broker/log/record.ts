@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
+import { uuidText } from '../../event/ids.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 
 /**
@@ -127,9 +128,9 @@ export function isOfTransaction(buffer: Buffer, at: number, transaction: Buffer)
 export function decodeRecord(buffer: Buffer, at: number): Message {
   const end = at + buffer.readUInt32LE(at + AT.length);
   return {
-    id: readUuid(buffer, at + AT.id),
+    id: uuidText(buffer, at + AT.id),
     dataset: datasetOf(buffer, at),
-    transactionId: readUuid(buffer, at + AT.transaction),
+    transactionId: uuidText(buffer, at + AT.transaction),
     events: eventsOf(buffer, at),
     time: timeOf(buffer, at),
     payload: buffer.subarray(at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at), end),
@@ -168,9 +169,4 @@ const HYPHEN = 0x2d;
 /** Of a lower-case hexadecimal digit. */
 function nibble(code: number): number {
   return code < 0x60 ? code - 0x30 : code - 0x57;
-}
-
-function readUuid(buffer: Buffer, at: number): string {
-  const hex = buffer.toString('hex', at, at + 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
