@@ -122,11 +122,6 @@ export class Broker {
     return this.#trying('release', () => this.#driver.release(upTo));
   }
 
-  /** How far subscribers have acked, as far as this process knows; empty where it does not. */
-  acked(): Progress {
-    return this.#driver.acked?.() ?? [];
-  }
-
   /** Why a publish would be refused now, as far as this process knows; for /readyz. */
   refusal(): AzudError | null {
     return this.#driver.refusal?.() ?? null;

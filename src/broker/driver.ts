@@ -27,12 +27,13 @@ export interface BrokerDriver {
   subscribe(from: Progress, group?: string | null): Promise<Subscription>;
   /** What is not yet in a store whose progress is `after`. Exact where the broker has positions. */
   backlog(after: Progress): Promise<Backlog>;
-  /** The messages of a transaction that it still holds; undefined where `capabilities.find` is false. */
+  /**
+   * The messages of a transaction that it still holds, of one that may not be in the store yet all of them; undefined where
+   * `capabilities.find` is false.
+   */
   find?(transactionId: string): Promise<readonly Located[]>;
   /** Everything up to here is in a verified copy of the store: retention may remove it. */
   release(upTo: Progress): Promise<void>;
-  /** How far subscribers have acked, where this process knows it without asking. */
-  acked?(): Progress;
   /** Why a publish would be refused now, where this process knows it without asking; null: nothing is known against it. */
   refusal?(): AzudError | null;
   close(): Promise<void>;

@@ -83,6 +83,7 @@ export class LogClient implements BrokerDriver {
   async subscribe(from: Progress): Promise<Subscription> {
     const folder = this.#opened();
     const after = await naming(READING, () => offsetOfProgress(folder, from));
+    this.#markAcked(after);
     return new LogReader({ folder, clock: this.#options.clock, after, onAck: (offset) => this.#markAcked(offset) });
   }
 
@@ -98,11 +99,6 @@ export class LogClient implements BrokerDriver {
 
   async release(upTo: Progress): Promise<void> {
     await this.#request(FRAME.release, toJson(upTo));
-  }
-
-  acked(): Progress {
-    const stream = this.#folder?.course.epoch;
-    return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
   }
 
   refusal(): AzudError | null {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codesOf, idsOf, simulatedOwner } from '../../../test/support/log.ts';
 import { SimulatedDisk } from '../../../test/support/simulated-disk.ts';
+import { uuidV7 } from '../../event/ids.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { makeMessage } from '../conformance/messages.ts';
 
@@ -26,4 +27,26 @@ test('finds every repeat of a request, near and far, over segments, before and a
   await owner.open();
   assert.deepEqual(idsOf(await owner.find(KEYED)), repeats);
   await owner.close();
+});
+
+test('what the store has is not searched for, nor is what nobody has', async () => {
+  const disk = new SimulatedDisk();
+  const messages = Array.from({ length: 20 }, () => makeMessage());
+  const owner = simulatedOwner(disk, { clock: systemClock });
+  await owner.open();
+  await owner.publish(messages);
+  await owner.close();
+  const again = simulatedOwner(disk, { clock: systemClock });
+  await again.open();
+  const [stored, waiting] = [messages[4]?.transactionId ?? '', makeMessage()];
+  assert.equal((await again.find(stored)).length, 1, 'before a store has said how far it is');
+  const { end } = await again.backlog([]);
+  await again.subscribe(end);
+  await again.publish([waiting]);
+  disk.calls.length = 0;
+  assert.deepEqual(await again.find(stored), []);
+  assert.deepEqual(await again.find(uuidV7(systemClock.now())), []);
+  assert.deepEqual(disk.calls, [], 'the log was not read');
+  assert.deepEqual(idsOf(await again.find(waiting.transactionId)), [waiting.id]);
+  await again.close();
 });

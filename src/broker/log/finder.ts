@@ -41,7 +41,11 @@ export class Finder {
     this.#since = Math.max(this.#since, this.#next - RECENT_MAX);
   }
 
-  /** @param acked what lies after it may not be in the store yet */
+  /**
+   * All records of a transaction of which one may not be in the store yet. Of one that surely is there, any of them or none:
+   * a search for what is not there reads a minute of the log.
+   * @param acked what lies after it may not be in the store yet
+   */
   async find(transactionId: string, acked: number): Promise<readonly Place[]> {
     const id = uuidBytes(transactionId);
     if (id === null) return [];
@@ -50,6 +54,8 @@ export class Finder {
     const time = uuidTimeMs(transactionId);
     // Made at one time, published at one time; a keyed transaction may come again at any.
     if (time !== null && recent.length > 0) return recent;
+    // All that may wait is remembered: of the rest the store knows, or nobody does.
+    if (since <= acked + 1) return recent;
     const older = (await this.#byTime(time, id)) ?? (await this.#between(id, acked + 1, since));
     const places = new Map([...older, ...recent].map((place) => [place.offset, place]));
     return [...places.values()].sort((a, b) => a.offset - b.offset);

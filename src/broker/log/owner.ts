@@ -128,6 +128,8 @@ export class LogOwner implements BrokerDriver {
   async subscribe(from: Progress): Promise<Subscription> {
     const { folder } = this.#use();
     const after = await naming(READING, () => offsetOfProgress(folder, from));
+    // What the store has it has, whoever acked it: nobody waits for the first unit of this start to know.
+    this.markAcked(after);
     return new LogReader({ folder, clock: this.#options.clock, after, onAck: (offset) => this.markAcked(offset) });
   }
 
@@ -169,11 +171,6 @@ export class LogOwner implements BrokerDriver {
     const retaining = this.#retaining.then(() => this.#retain(folder));
     this.#retaining = retaining.catch(() => undefined);
     await retaining;
-  }
-
-  acked(): Progress {
-    const stream = this.#opened?.folder.course.epoch;
-    return stream && this.#acked > 0 ? [{ stream, offset: this.#acked }] : [];
   }
 
   refusal(): AzudError | null {

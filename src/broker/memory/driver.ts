@@ -37,7 +37,6 @@ export class MemoryDriver implements BrokerDriver {
   readonly #clock: Clock;
   readonly #arrivals = new EventTarget();
   #open = false;
-  #acked = 0;
 
   constructor({ clock, memory = new Memory(), messageBytesMax = MEMORY_CAPABILITIES.messageBytesMax }: MemoryOptions) {
     this.#clock = clock;
@@ -86,10 +85,6 @@ export class MemoryDriver implements BrokerDriver {
     this.#memory.messages.fill(undefined, 0, this.#offsetOf(upTo));
   }
 
-  acked(): Progress {
-    return this.#progress(this.#acked);
-  }
-
   async close(): Promise<void> {
     this.#open = false;
     this.#arrivals.dispatchEvent(new Event('arrival'));
@@ -103,10 +98,6 @@ export class MemoryDriver implements BrokerDriver {
   at(offset: number): Delivery | undefined {
     const message = this.#memory.messages[offset - 1];
     return message && { message, position: { stream: this.#memory.stream, offset } };
-  }
-
-  markAcked(offset: number): void {
-    this.#acked = Math.max(this.#acked, offset);
   }
 
   /** Resolves at the next publish, at closing, or when the signal aborts. */
@@ -182,9 +173,8 @@ class MemorySubscription implements Subscription {
     return [];
   }
 
-  async ack(deliveries: readonly Delivery[]): Promise<void> {
-    for (const { position } of deliveries) this.#driver.markAcked(position?.offset ?? 0);
-  }
+  /** The store's progress says all there is to say; nobody asks this driver how far it is. */
+  async ack(): Promise<void> {}
 
   /** Order is kept: what came after the first nacked delivery comes again too. */
   async nack(deliveries: readonly Delivery[], delayMs: number): Promise<void> {
