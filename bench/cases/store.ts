@@ -110,7 +110,7 @@ async function baseline(folder: string, lines: readonly string[], threads: numbe
   const names = {
     string: 'VARCHAR',
     timestamp: 'TIMESTAMPTZ',
-    integer: 'HUGEINT',
+    integer: 'BIGINT',
     number: 'DOUBLE',
     boolean: 'BOOLEAN',
   };

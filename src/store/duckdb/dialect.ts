@@ -21,17 +21,15 @@ export const DUCKDB_DIALECT: Dialect = {
   likeEscape: '',
 };
 
-/** The event's own columns with the width that holds every integer its schema allows, then Azud's. */
-export function tableColumns(dataset: Dataset): SqlColumn[] {
-  return [...dataset.columns.map((column) => sqlColumn(dataset, column)), ...SYSTEM_COLUMNS];
-}
-
-/** BIGINT only where the schema's own bounds promise it: half the size of HUGEINT, and never too small. */
-export function sqlColumn({ schema }: Dataset, { name, type }: Column): SqlColumn {
-  const property = (schema.properties as Readonly<Record<string, unknown>> | undefined)?.[name];
-  const { minimum, maximum } = (property ?? {}) as { minimum?: unknown; maximum?: unknown };
-  const bounded = Number.isSafeInteger(minimum) && Number.isSafeInteger(maximum);
-  return { name, type, integerBits: bounded ? 64 : 128 };
+/**
+ * The event's own columns, then Azud's. Integers have 64 bits but in the columns named in `wide`, which were widened for a
+ * value that needed it: see widths.ts.
+ */
+export function tableColumns(dataset: Dataset, wide: ReadonlySet<string>): SqlColumn[] {
+  const own = dataset.columns.map(
+    ({ name, type }): SqlColumn => ({ name, type, integerBits: wide.has(name) ? 128 : 64 }),
+  );
+  return [...own, ...SYSTEM_COLUMNS];
 }
 
 /** 20 digits before the point and 18 after it: what DECIMAL(38,18) keeps without rounding. */

@@ -39,6 +39,7 @@ import { progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
 import { fitTables } from './tables.ts';
 import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
+import { Widths } from './widths.ts';
 
 export interface DuckdbContext {
   readonly dataDir: string;
@@ -58,6 +59,7 @@ interface Opened {
   readonly queries: Queries;
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly units: UnitWriter;
+  readonly widths: Widths;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -137,22 +139,31 @@ export class DuckdbStoreDriver implements StoreDriver {
 
   write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
     this.#idle.cancel();
-    return this.#inTurn('the unit cannot be written', async ({ writer, units, datasets }) => {
-      const head = await this.#readHead(writer);
-      this.#head = null;
+    return this.#inTurn('the unit cannot be written', async (opened) => {
+      const { datasets, units } = opened;
       this.#version += 1;
-      const written = await writer
-        .transaction(() => units.write(unit, head))
-        .catch((error: unknown) => {
-          if (classify(error, '').code === 'bad-row') this.#head = head;
-          throw error;
-        });
+      const written = await this.#tryWrite(unit, opened).catch(async (error: unknown) => {
+        if (classify(error, '').code !== 'bad-row' || !(await units.widen(unit))) throw error;
+        return this.#tryWrite(unit, opened);
+      });
       this.#head = written.head;
       this.#idle.schedule({
         replaced: unit.batches.some(({ batch }) => datasets.get(batch.dataset)?.mode === 'upsert'),
       });
       return written.results;
     });
+  }
+
+  /** One transaction. After a `bad-row` nothing was written; after another failure that is not known. */
+  async #tryWrite(unit: WriteUnit, { writer, units }: Opened): ReturnType<UnitWriter['write']> {
+    const head = await this.#readHead(writer);
+    this.#head = null;
+    try {
+      return await writer.transaction(() => units.write(unit, head));
+    } catch (error) {
+      if (classify(error, '').code === 'bad-row') this.#head = head;
+      throw error;
+    }
   }
 
   probe(dataset: Dataset, lines: Buffer): Promise<void> {
@@ -289,9 +300,9 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   async #probe(dataset: Dataset, lines: Buffer): Promise<void> {
-    const { prober } = this.#now();
+    const { prober, widths } = this.#now();
     const events = lines.subarray(0, lines.length - 1);
-    const columns = SQL.convertedColumns(dataset);
+    const columns = SQL.convertedColumns(dataset, widths.wide(dataset.name));
     if (columns.length === 0) return;
     const failure = await failureOf(prober.run(SQL.probeStatement(columns), [events]));
     if (failure === null) return;
@@ -328,6 +339,7 @@ interface Parts {
 async function assemble(reader: Reader, { instance, datasets, report }: Parts): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
+  const widths = await Widths.of(writer);
   return {
     instance,
     writer,
@@ -335,7 +347,8 @@ async function assemble(reader: Reader, { instance, datasets, report }: Parts): 
     prober: await Session.open(instance),
     queries: new Queries(reader, byName, report),
     datasets: byName,
-    units: new UnitWriter(writer, byName),
+    units: new UnitWriter(writer, byName, widths),
+    widths,
   };
 }
 

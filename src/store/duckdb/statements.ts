@@ -27,8 +27,8 @@ const splitBlob = (index: number, by: number, name: string) =>
   `unnest(string_split(decode($${index}), chr(${by}))) AS ${name}`;
 const splitBatch = (name: string) => `unnest(string_split(${name}s, chr(10))) AS ${name}`;
 
-export function rowStatements(dataset: Dataset): RowStatements {
-  const columns = tableColumns(dataset);
+export function rowStatements(dataset: Dataset, wide: ReadonlySet<string>): RowStatements {
+  const columns = tableColumns(dataset, wide);
   const texts = textColumns(dataset);
   const select = selectRows(dataset, columns);
   const table = quote(dataset.name);
@@ -61,14 +61,40 @@ export function keepLatest(table: string, key: string): string {
 /** Converts lines as an insert would, and keeps nothing: fails where the insert fails. $1 events. */
 export function probeStatement(columns: readonly SqlColumn[]): string {
   const values = columns.map((column) => `count(${columnValue('_event', column)})`);
-  return `SELECT ${values.join(', ')} FROM (SELECT from_json(_line, ${structure(columns)}) AS _event
-    FROM (SELECT unnest(string_split(decode($1), chr(10))) AS _line))`;
+  return `SELECT ${values.join(', ')} FROM (${parsedLines(columns)})`;
 }
 
-/** Columns whose value is converted from the event by the engine. */
-export function convertedColumns(dataset: Dataset): SqlColumn[] {
-  return tableColumns(dataset).filter(({ name, type }) => !name.startsWith('_') && type !== 'json');
+/** `_event`, a structure of texts for each of the lines in $1. */
+function parsedLines(columns: readonly SqlColumn[]): string {
+  return `SELECT from_json(_line, ${structure(columns)}) AS _event
+    FROM (SELECT unnest(string_split(decode($1), chr(10))) AS _line)`;
 }
+
+/**
+ * How many of the lines hold an integer that needs more than 64 bits, a count for each of these columns. $1 events. Fails for no
+ * line: one that fits no integer counts nowhere.
+ */
+export function wideningStatement(columns: readonly SqlColumn[]): string {
+  const counts = columns.map(({ name }) => {
+    const text = `_event.${quote(name)}`;
+    return `count(*) FILTER (TRY_CAST(${text} AS BIGINT) IS NULL AND TRY_CAST(${text} AS HUGEINT) IS NOT NULL)`;
+  });
+  return `SELECT ${counts.join(', ')} FROM (${parsedLines(columns)})`;
+}
+
+/** Converts the rows that are there. */
+export const widen = (table: string, column: string) =>
+  `ALTER TABLE ${quote(table)} ALTER COLUMN ${quote(column)} TYPE HUGEINT`;
+
+/** Table and column. */
+export const WIDE_COLUMNS = `SELECT table_name, column_name FROM duckdb_columns() WHERE data_type = 'HUGEINT'`;
+
+/** Columns whose value is converted from the event by the engine. */
+export function convertedColumns(dataset: Dataset, wide: ReadonlySet<string>): SqlColumn[] {
+  return tableColumns(dataset, wide).filter(isConverted);
+}
+
+const isConverted = ({ name, type }: SqlColumn): boolean => !name.startsWith('_') && type !== 'json';
 
 function textColumns(dataset: Dataset): string[] {
   return dataset.columns.filter(({ type }) => type === 'json').map(({ name }) => name);
@@ -91,7 +117,7 @@ function selectRows(dataset: Dataset, columns: readonly SqlColumn[]): string {
     values.push('_batch', '_place');
   }
   // A structure needs a member; a dataset may have no column for one.
-  const converted = convertedColumns(dataset);
+  const converted = columns.filter(isConverted);
   const event = converted.length > 0 ? `from_json(_line, ${structure(converted)})` : 'NULL';
   return `SELECT ${values.join(', ')} FROM (SELECT ${event} AS _event, * FROM (
     SELECT ${lines.join(', ')}, _transaction, _received FROM (

@@ -1,9 +1,9 @@
-import type { Dataset } from '../../event/dataset.ts';
+import { type Dataset, SYSTEM_COLUMNS } from '../../event/dataset.ts';
 import { type PlanStep, planTables, refuseDestructive, shapeOf, type TableShape } from '../plan.ts';
 import { addColumn, createTable, dropColumn } from '../sql/compiler.ts';
 import { quote } from '../sql/dialect.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
-import { DUCKDB_DIALECT, sqlColumn, tableColumns } from './dialect.ts';
+import { DUCKDB_DIALECT } from './dialect.ts';
 import type { Session } from './session.ts';
 import { HEAD_DDL, idStatements, keepLatest } from './statements.ts';
 
@@ -29,14 +29,13 @@ export async function fitTables(
     for (const step of plan.steps) await session.run(statementOf(step));
     for (const dataset of datasets) {
       await session.run(idStatements(dataset.name).create);
-      await widen(session, dataset);
       await session.run('DELETE FROM "_shapes" WHERE dataset = $1', [dataset.name]);
       await session.run('INSERT INTO "_shapes" VALUES ($1, $2)', [dataset.name, JSON.stringify(shapeOf(dataset))]);
     }
   });
 }
 
-/** Azud's own integers count events: 64 bits are enough. */
+/** Azud's own integers count events: 64 bits are enough. Those of a dataset begin so: see widths.ts. */
 const narrow = <T extends object>(column: T) => ({ ...column, integerBits: 64 as const });
 
 async function storedShapes(session: Session): Promise<Map<string, TableShape>> {
@@ -48,25 +47,12 @@ function statementOf(step: PlanStep): string {
   const { dataset } = step;
   switch (step.kind) {
     case 'create':
-      return createTable(dataset.name, tableColumns(dataset), DUCKDB_DIALECT);
+      return createTable(dataset.name, [...dataset.columns, ...SYSTEM_COLUMNS].map(narrow), DUCKDB_DIALECT);
     case 'add':
-      return addColumn(dataset.name, sqlColumn(dataset, step.column), DUCKDB_DIALECT);
+      return addColumn(dataset.name, narrow(step.column), DUCKDB_DIALECT);
     case 'drop':
       return dropColumn(dataset.name, step.column);
     case 'rekey':
       return dataset.key === null ? 'SELECT 1' : keepLatest(quote(dataset.name), quote(dataset.key));
-  }
-}
-
-/** A schema that loosens an integer's bounds needs the wider type; the values stay. */
-async function widen(session: Session, dataset: Dataset): Promise<void> {
-  const rows = await session.run(
-    `SELECT column_name FROM duckdb_columns() WHERE table_name = $1 AND data_type = 'BIGINT'`,
-    [dataset.name],
-  );
-  const stored = new Set(rows.map(([name]) => String(name)));
-  for (const column of tableColumns(dataset)) {
-    if (column.integerBits !== 128 || column.type !== 'integer' || !stored.has(column.name)) continue;
-    await session.run(`ALTER TABLE ${quote(dataset.name)} ALTER COLUMN ${quote(column.name)} TYPE HUGEINT`);
   }
 }

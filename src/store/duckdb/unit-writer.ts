@@ -6,6 +6,7 @@ import { addCounts, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settl
 import { RowTexts } from './row-texts.ts';
 import type { Session } from './session.ts';
 import * as SQL from './statements.ts';
+import type { Widths } from './widths.ts';
 
 /** What `_head` holds: one row, written with every unit. */
 export interface Head {
@@ -36,17 +37,33 @@ function byStream(positions: Progress): ReadonlyMap<string, Position> {
   return new Map(positions.map((position) => [position.stream, position]));
 }
 
-/** Writes units on the one connection that writes. Every method but the constructor needs a transaction around it. */
+/** Writes units on the one connection that writes. `write` needs a transaction around it. */
 export class UnitWriter {
   readonly #session: Session;
   readonly #datasets: ReadonlyMap<string, Dataset>;
-  readonly #rows: ReadonlyMap<string, SQL.RowStatements>;
+  readonly #widths: Widths;
+  readonly #rows = new Map<string, SQL.RowStatements>();
   readonly #texts = new RowTexts();
 
-  constructor(session: Session, datasets: ReadonlyMap<string, Dataset>) {
+  constructor(session: Session, datasets: ReadonlyMap<string, Dataset>, widths: Widths) {
     this.#session = session;
     this.#datasets = datasets;
-    this.#rows = new Map([...datasets].map(([name, dataset]) => [name, SQL.rowStatements(dataset)]));
+    this.#widths = widths;
+    for (const dataset of datasets.values()) this.#plan(dataset);
+  }
+
+  /** Makes columns wider where an integer of the unit needs it; false when that is not what is wrong with the unit. */
+  async widen({ batches }: WriteUnit): Promise<boolean> {
+    let widened = false;
+    for (const [name, entries] of Map.groupBy(batches, ({ batch }) => batch.dataset)) {
+      const dataset = this.#datasets.get(name);
+      if (!dataset) continue;
+      const lines = Buffer.concat(entries.map(({ batch }) => batch.lines));
+      if (!(await this.#widths.fit(this.#session, dataset, lines))) continue;
+      this.#plan(dataset);
+      widened = true;
+    }
+    return widened;
   }
 
   async write(unit: WriteUnit, head: Head): Promise<{ results: Settled['results']; head: Head }> {
@@ -65,6 +82,10 @@ export class UnitWriter {
       String(next.lastReceivedAt),
     ]);
     return { results: settled.results, head: next };
+  }
+
+  #plan(dataset: Dataset): void {
+    this.#rows.set(dataset.name, SQL.rowStatements(dataset, this.#widths.wide(dataset.name)));
   }
 
   /** Looks up what the store knows about the unit, and decides. */
