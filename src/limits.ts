@@ -72,8 +72,10 @@ export const HTTP_LIMITS = Object.freeze({
   lingerBytesMax: 64 * MiB,
   /** Longest wait for analytics to begin its answer: above the query time limit of 30 s, so that its own 504 comes first. */
   forwardTimeoutMs: 35_000,
-  /** While analytics is silent it is asked this often whether it lives; a hung process is found in twice the time. */
+  /** While analytics is silent it is asked this often whether it lives. */
   pingAfterMs: 1_000,
+  /** It is taken for hung after this: on busy cores 0.1 s of its work, which comes after intake's, takes two seconds. */
+  pingTimeoutMs: 3_000,
   /**
    * Bytes of bodies that are still arriving; above it the request that brings more is answered 503. 25 full bodies, or
    * 65 KiB for each connection.

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { RowError } from '../error/azud-error.ts';
 import type { JsonSchema } from './dataset.ts';
 import { JsonScanner } from './json/scanner.ts';
 import { compilePlainCheck } from './plain-check.ts';
@@ -90,9 +89,7 @@ describe('the plain check', () => {
     fc.assert(
       fc.property(schemas, events, (rest, all) => {
         const schema = { type: 'object', $defs: { x: { type: ['string', 'object'] } }, ...rest };
-        const errors: RowError[] = [];
-        const validate = compileSchema(schema, errors);
-        assert.deepEqual(errors, []);
+        const validate = compileSchema(schema);
         const columns = Object.keys(rest.properties).map((name) => ({ name, type: 'json' as const, required: false }));
         const plain = compilePlainCheck(schema, columns);
         const scanner = new JsonScanner(columns.map((column) => column.name));
@@ -101,7 +98,7 @@ describe('the plain check', () => {
           scanner.read(bytes, 0, bytes.length);
           if (!plain?.fits(bytes, scanner)) continue;
           yes += 1;
-          assert.equal(validate?.(event), true, bytes.toString());
+          assert.equal(validate(event), true, bytes.toString());
         }
       }),
       { numRuns: 1_500 },

@@ -110,8 +110,7 @@ function compileAlone(property: unknown, root: JsonSchema): Rules {
     isObject(property) && property.$defs === undefined && property.$id === undefined && root.$id === undefined;
   if (!apart || pointsElsewhere([property, root.$defs])) return NOT_SURE;
   const alone = { ...property, ...(root.$defs !== undefined && { $defs: root.$defs }) };
-  const validate = compileSchema(alone, []);
-  if (!validate) return NOT_SURE;
+  const validate = compileSchema(alone);
   const steps = branches(alone) ? Infinity : 0;
   const rule: Rule = (bytes, from, to) => {
     spend(steps);

@@ -13,7 +13,7 @@ import { JsonScanner } from './json/scanner.ts';
 import { compilePlainCheck, type PlainCheck } from './plain-check.ts';
 import { pointer, topLevelName } from './pointer.ts';
 import { branches } from './recursion.ts';
-import { compileSchema } from './schema.ts';
+import { checkSchema, compileSchema } from './schema.ts';
 import { violation } from './violation.ts';
 import { spend } from './watch.ts';
 
@@ -50,7 +50,7 @@ export function compileDataset(name: string, declaration: DatasetDeclaration): D
   if (schema.type !== undefined && schema.type !== 'object') {
     errors.push(configError('/schema/type', 'the schema must be of type object: an event is a JSON object'));
   }
-  compileSchema(schema, errors);
+  checkSchema(schema, errors);
   const columns = columnsOf(schema, errors);
   const pointed = (field: 'event_id' | 'key' | 'time', types: readonly ColumnType[]): string | null => {
     const text = declaration[field];
@@ -116,10 +116,7 @@ export class Validator {
   constructor(dataset: Dataset) {
     this.dataset = dataset;
     this.scanner = new JsonScanner(dataset.columns.map((column) => column.name));
-    const errors: RowError[] = [];
-    const validate = compileSchema(dataset.schema, errors);
-    if (!validate) throw new AzudError('invalid-config', `dataset ${dataset.name}: ${errors[0]?.message}`, { errors });
-    this.#validate = validate;
+    this.#validate = compileSchema(dataset.schema);
     this.#steps = branches(dataset.schema) ? Infinity : 0;
     this.#plain = compilePlainCheck(dataset.schema, dataset.columns);
     const located = (name: string | null) =>

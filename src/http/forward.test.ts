@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,12 +11,12 @@ import { rawRequest } from '../../test/support/raw-http.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type Answer, jsonAnswer } from './answer.ts';
 import { Authenticator } from './auth.ts';
-import { Forwarder } from './forward.ts';
+import { Forwarder, PING_PATH } from './forward.ts';
 import { INTERNAL_ROUTES } from './routes/internal.ts';
 import type { Handler, Route } from './routes/route.ts';
 
 const SECRET = 'a-secret-of-enough-characters';
-const LIMITS = { forwardTimeoutMs: 2_000, pingAfterMs: 50 };
+const LIMITS = { forwardTimeoutMs: 2_000, pingAfterMs: 50, pingTimeoutMs: 100 };
 
 let folder: string;
 let socketPath: string;
@@ -133,7 +134,7 @@ test('when the other process hangs the answer is 503 soon, long before the time 
   // What a stopped process looks like: the kernel accepts, nobody answers.
   const hung = createServer((socket) => void socket.resume());
   await new Promise<void>((resolve) => hung.listen(socketPath, resolve));
-  forwarder = new Forwarder({ socketPath, limits: { forwardTimeoutMs: 600_000, pingAfterMs: 50 } });
+  forwarder = new Forwarder({ socketPath, limits: { ...LIMITS, forwardTimeoutMs: 600_000 } });
   const route = read('/data', () => jsonAnswer(200, {}));
   const { url } = await openFront([route]);
   const answer = await fetch(`${url}/data`);
@@ -141,6 +142,31 @@ test('when the other process hangs the answer is 503 soon, long before the time 
   assert.match(await answer.text(), /does not answer/);
   forwarder.close();
   await new Promise<void>((resolve) => hung.close(() => resolve()));
+});
+
+test('a process that is late with everything is waited for, and asked one question however many wait', async () => {
+  const gate = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const late = createHttpServer((request, response) => {
+    asked.push(request.url ?? '');
+    void gate.promise.then(() => response.end('{}'));
+  });
+  await new Promise<void>((resolve) => late.listen(socketPath, resolve));
+  forwarder = new Forwarder({ socketPath, limits: { ...LIMITS, pingTimeoutMs: 600_000 } });
+  const { url } = await openFront([read('/data', () => jsonAnswer(200, {}))]);
+  const begun = performance.now();
+  const answers = Array.from({ length: 3 }, () => fetch(`${url}/data`));
+  await eventually(() => {
+    assert.deepEqual(asked.toSorted(), ['/data', '/data', '/data', PING_PATH]);
+    assert.ok(performance.now() - begun > 4 * LIMITS.pingAfterMs);
+  });
+  gate.resolve();
+  assert.deepEqual(
+    (await Promise.all(answers)).map(({ status }) => status),
+    [200, 200, 200],
+  );
+  forwarder.close();
+  await new Promise<void>((resolve) => late.close(() => resolve()));
 });
 
 test('a slow answer of a live process is waited for', async () => {

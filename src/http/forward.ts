@@ -13,7 +13,13 @@ export const PING_PATH = '/internal/ping';
 
 export interface ForwarderOptions {
   readonly socketPath: string;
-  readonly limits?: { readonly forwardTimeoutMs: number; readonly pingAfterMs: number };
+  readonly limits?: ForwarderLimits;
+}
+
+interface ForwarderLimits {
+  readonly forwardTimeoutMs: number;
+  readonly pingAfterMs: number;
+  readonly pingTimeoutMs: number;
 }
 
 /** Meant for one connection, not for the next hop (RFC 9110, 7.6.1), or ours to set. */
@@ -37,7 +43,8 @@ const DROPPED: ReadonlySet<string> = new Set([
 export class Forwarder {
   readonly #socketPath: string;
   readonly #agent: Agent;
-  readonly #limits: { readonly forwardTimeoutMs: number; readonly pingAfterMs: number };
+  readonly #limits: ForwarderLimits;
+  #pinging: Promise<boolean> | null = null;
 
   constructor({ socketPath, limits = HTTP_LIMITS }: ForwarderOptions) {
     this.#socketPath = socketPath;
@@ -124,9 +131,19 @@ export class Forwarder {
     });
   }
 
+  /** Does it live? One question for all who wait. */
   #ping(): Promise<boolean> {
+    this.#pinging ??= this.#pingOnce().finally(() => {
+      this.#pinging = null;
+    });
+    return this.#pinging;
+  }
+
+  /** On a connection of its own: that a kept one is closed says nothing. */
+  #pingOnce(): Promise<boolean> {
+    const timeout = this.#limits.pingTimeoutMs;
     return new Promise((resolve) => {
-      const call = request({ socketPath: this.#socketPath, path: PING_PATH, timeout: this.#limits.pingAfterMs });
+      const call = request({ socketPath: this.#socketPath, path: PING_PATH, agent: false, timeout });
       call.once('response', (answer) => {
         answer.resume();
         resolve(true);
