@@ -141,8 +141,10 @@ export const KEEPER_LIMITS = Object.freeze({
   tickMs: 60_000,
   /** Between two removals of what is past its retention, ms: retention is counted in days. */
   sweepIntervalMs: 10 * 60_000,
-  /** A snapshot is taken when the log has grown by this much since the last, bytes: 1 GiB replays in about 10 s. */
+  /** A snapshot is taken when the log has grown by this much since the last, bytes: 1 GiB replays in about 10 s … */
   snapshotGrowthBytes: 1024 * MiB,
+  /** … and by this share of the database: a large one is not copied whole for each GiB, but two bytes at most for one. */
+  snapshotGrowthShare: 0.5,
   /** A quiet log is let go at least this often, ms. */
   snapshotIntervalMs: 24 * 3_600_000,
 });

@@ -6,7 +6,13 @@ import type { Clock } from '../lib/clock.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { Keeper } from './keeper.ts';
 
-const LIMITS = { tickMs: 10, sweepIntervalMs: 100, snapshotGrowthBytes: 1_000, snapshotIntervalMs: 5_000 };
+const LIMITS = {
+  tickMs: 10,
+  sweepIntervalMs: 100,
+  snapshotGrowthBytes: 1_000,
+  snapshotGrowthShare: 0.5,
+  snapshotIntervalMs: 5_000,
+};
 
 /** Time that passes only when someone sleeps. */
 class Time implements Clock {
@@ -61,6 +67,16 @@ describe('the keeper', () => {
     log.bytes = 1_999;
     await keeper.tick();
     assert.deepEqual(done, ['sweep 1000000', 'snapshot', 'release 1000']);
+  });
+
+  test('copies a large store more seldom', async () => {
+    const { keeper, done, log, store } = setting(true);
+    Object.assign(store, { snapshotBytes: async () => 4_000 });
+    log.bytes = 1_999;
+    await keeper.tick();
+    log.bytes = 2_000;
+    await keeper.tick();
+    assert.deepEqual(done, ['sweep 1000000', 'snapshot', 'release 2000']);
   });
 
   test('lets a quiet log go after a while, and leaves an idle one alone', async () => {

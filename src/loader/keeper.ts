@@ -11,6 +11,7 @@ export interface KeeperOptions {
     sweep(now: number): Promise<void>;
     /** Absent where the store is its own safety: what it has committed is safe. */
     snapshot?(): Promise<Progress>;
+    snapshotBytes?(): Promise<number>;
     lastSnapshot?(): Promise<Progress>;
   };
   readonly broker: {
@@ -63,10 +64,12 @@ export class Keeper {
   }
 
   async #releaseDue(): Promise<boolean> {
-    const { broker, clock } = this.#options;
+    const { broker, clock, store } = this.#options;
+    const { snapshotGrowthBytes, snapshotGrowthShare } = this.#limits;
     this.#released ??= await this.#releasedBefore();
     const { bytes } = await broker.backlog(this.#released);
-    if (bytes >= this.#limits.snapshotGrowthBytes) return true;
+    const copied = (await store.snapshotBytes?.()) ?? 0;
+    if (bytes >= Math.max(snapshotGrowthBytes, copied * snapshotGrowthShare)) return true;
     return bytes > 0 && clock.monotonic() - this.#releasedAtMs >= this.#limits.snapshotIntervalMs;
   }
 

@@ -56,6 +56,8 @@ export interface StoreDriver {
   sweep(now: number): Promise<void>;
   /** A verified copy beside the store; answers the progress it holds. Undefined where the store is its own safety. */
   snapshot?(): Promise<Progress>;
+  /** What such a copy would have to copy now, bytes. */
+  snapshotBytes?(): Promise<number>;
   /** The progress that the last verified copy holds; empty when there is none, or none that can be read. */
   lastSnapshot?(): Promise<Progress>;
   /**

@@ -177,6 +177,11 @@ export class Store {
     return this.#call('snapshot', () => (this.#driver.snapshot ?? this.#driver.progress).call(this.#driver));
   }
 
+  /** What a snapshot would copy, bytes; 0 where the store is its own safety. */
+  async snapshotBytes(): Promise<number> {
+    return (await this.#driver.snapshotBytes?.()) ?? 0;
+  }
+
   /** The progress that the last copy holds, of this process or one before it; empty when there is none. */
   async lastSnapshot(): Promise<Progress> {
     return (await this.#driver.lastSnapshot?.()) ?? [];

@@ -169,5 +169,11 @@ function loaderLimits({ unitEventsMax }: MachineSettings) {
 }
 
 function keeperLimits({ snapshotGrowthBytes }: MachineSettings) {
-  return { tickMs: 40, sweepIntervalMs: 1_000, snapshotGrowthBytes, snapshotIntervalMs: 3_000 };
+  return {
+    tickMs: 40,
+    sweepIntervalMs: 1_000,
+    snapshotGrowthBytes,
+    snapshotGrowthShare: 0.5,
+    snapshotIntervalMs: 3_000,
+  };
 }

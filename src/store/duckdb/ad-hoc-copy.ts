@@ -1,17 +1,14 @@
-import { constants } from 'node:fs';
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { AD_HOC_LIMITS } from '../../limits.ts';
+import type { Copier } from './copier.ts';
 import type { StoreFiles } from './recovery.ts';
-import type { Session } from './session.ts';
-import { needRoom } from './snapshot.ts';
 
 export interface AdHocCopyOptions {
   readonly files: StoreFiles;
   readonly clock: Clock;
-  /** Calls the work with the writer idle. */
-  readonly inTurn: (work: (writer: Session) => Promise<void>) => Promise<void>;
+  readonly copier: Copier;
   /** Changes with every write to the database. */
   readonly version: () => number;
 }
@@ -92,25 +89,15 @@ export class AdHocCopy {
   }
 
   async #take(): Promise<Taken> {
-    const { files, clock, inTurn, version } = this.#options;
+    const { clock, copier, version } = this.#options;
     const part = `${this.file}.part`;
-    let taken: Taken | null = null;
-    await inTurn(async (writer) => {
-      const begunMs = clock.monotonic();
-      const asOf = clock.now();
-      await needRoom(files);
-      // After it the file alone is the database.
-      await writer.checkpoint({ merge: true });
-      await rm(part, { force: true });
-      await copyFile(files.main, part, constants.COPYFILE_FICLONE);
-      await rename(part, this.file);
-      await mkdir(this.tempFolder, { recursive: true });
-      const atMs = clock.monotonic();
-      taken = { asOf, atMs, durationMs: atMs - begunMs, version: version() };
-    });
-    if (!taken) throw new AzudError('internal', 'a copy was made and is not there');
-    this.#taken = taken;
-    return taken;
+    const begunMs = clock.monotonic();
+    const seen = await copier.copy(part, async () => ({ asOf: clock.now(), version: version() }));
+    await rename(part, this.file);
+    await mkdir(this.tempFolder, { recursive: true });
+    const atMs = clock.monotonic();
+    this.#taken = { ...seen, atMs, durationMs: atMs - begunMs };
+    return this.#taken;
   }
 
   #removeWhenIdle(): void {

@@ -29,13 +29,14 @@ import { runApart } from './ad-hoc.ts';
 import { AdHocCopy } from './ad-hoc-copy.ts';
 import { DUCKDB_CAPABILITIES } from './capabilities.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
+import { Copier } from './copier.ts';
 import { classify } from './errors.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
 import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
 import { type DuckdbSettings, Session } from './session.ts';
-import { progressOfSnapshot, takeSnapshot } from './snapshot.ts';
+import { partOf, progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
 import { fitTables } from './tables.ts';
 import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
@@ -77,10 +78,11 @@ export class DuckdbStoreDriver implements StoreDriver {
   #rebuilding = false;
   /** Null when a write ended without a known outcome: then it is read again. */
   #head: Head | null = null;
-  /** Writes, sweeps and snapshots, one after the other. */
+  /** Writes, sweeps and checkpoints, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #probes: Promise<unknown> = Promise.resolve();
   readonly #idle: IdleCheckpoint;
+  readonly #copier: Copier;
   readonly #copy: AdHocCopy;
   /** Of what is written, for the copy: the same number, the same rows. */
   #version = 0;
@@ -97,12 +99,12 @@ export class DuckdbStoreDriver implements StoreDriver {
     const checkpoint = (options: { readonly merge: boolean }) =>
       this.#inTurn('the checkpoint failed', ({ writer }) => writer.checkpoint(options));
     this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
-    this.#copy = new AdHocCopy({
+    this.#copier = new Copier({
       files: this.#files,
-      clock,
-      inTurn: (work) => this.#inTurn('the copy for ad-hoc SQL failed', ({ writer }) => work(writer)),
-      version: () => this.#version,
+      inTurn: (work) => this.#inTurn('the database cannot be copied', ({ writer }) => work(writer)),
+      onRelease: () => this.#idle.schedule({ replaced: false }),
     });
+    this.#copy = new AdHocCopy({ files: this.#files, clock, copier: this.#copier, version: () => this.#version });
   }
 
   async open(datasets: readonly Dataset[], { allowDestructive, onStep }: OpenOptions): Promise<void> {
@@ -115,7 +117,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       await fitTables(writer, datasets, allowDestructive);
       this.#head = await readHead(writer);
       writer.close();
-      await this.#copy.remove();
+      await Promise.all([this.#copy.remove(), rm(partOf(this.#files), { force: true })]);
       const reader = new Reader(instance, this.#onStuck);
       this.#opened = await assemble(reader, { instance, datasets, report: (error) => this.#reported(error) });
     } catch (error) {
@@ -137,8 +139,9 @@ export class DuckdbStoreDriver implements StoreDriver {
     return progressOf(await this.#headNow());
   }
 
-  write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
+  async write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
     this.#idle.cancel();
+    await this.#copier.admit();
     return this.#inTurn('the unit cannot be written', async (opened) => {
       const { datasets, units } = opened;
       this.#version += 1;
@@ -186,7 +189,8 @@ export class DuckdbStoreDriver implements StoreDriver {
   async adHoc(query: SqlQuery, limits: AdHocLimits): Promise<AdHocRows> {
     const { datasets } = this.#now();
     const deadline = this.#clock.monotonic() + limits.timeoutMs;
-    const asOf = await this.#copy.fresh(limits.maxAgeMs, limits.timeoutMs);
+    const fresh = () => this.#copy.fresh(limits.maxAgeMs, limits.timeoutMs);
+    const asOf = await this.#classified('the copy for ad-hoc SQL failed', fresh);
     this.#asked += 1;
     const task = {
       query,
@@ -246,11 +250,13 @@ export class DuckdbStoreDriver implements StoreDriver {
     });
   }
 
-  snapshot(): Promise<Progress> {
-    return this.#inTurn('the snapshot failed', ({ writer, datasets }) => {
-      const tables = [...SYSTEM_TABLES.map(({ name }) => name), ...datasets.keys()];
-      return takeSnapshot(writer, tables, this.#files);
-    });
+  async snapshot(): Promise<Progress> {
+    const tables = [...SYSTEM_TABLES.map(({ name }) => name), ...this.#now().datasets.keys()];
+    return this.#classified('the snapshot failed', () => takeSnapshot(this.#copier, tables, this.#files));
+  }
+
+  async snapshotBytes(): Promise<number> {
+    return (await stat(this.#files.main)).size;
   }
 
   lastSnapshot(): Promise<Progress> {
@@ -258,8 +264,9 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   async close(): Promise<void> {
-    this.#idle.cancel();
     await this.#copy.close();
+    await this.#copier.settled();
+    this.#idle.cancel();
     await this.#turn.catch(() => {});
     await this.#probes;
     const opened = this.#opened;
@@ -270,7 +277,6 @@ export class DuckdbStoreDriver implements StoreDriver {
     opened.prober.close();
     opened.writer.close();
     opened.instance.closeSync();
-    await rm(`${this.#files.snapshot}.part`, { force: true });
   }
 
   #now(): Opened {
@@ -288,15 +294,17 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   #inTurn<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
-    const done = this.#turn.then(async () => {
-      try {
-        return await work(this.#now());
-      } catch (error) {
-        throw this.#reported(classify(error, what));
-      }
-    });
+    const done = this.#turn.then(() => this.#classified(what, () => work(this.#now())));
     this.#turn = done.catch(() => {});
     return done;
+  }
+
+  async #classified<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#reported(classify(error, what));
+    }
   }
 
   async #probe(dataset: Dataset, lines: Buffer): Promise<void> {

@@ -66,7 +66,7 @@ describe('the checkpoint of an idle store', () => {
     await eventually(async () => assert.equal(checkpoints, 1));
   });
 
-  test('leaves row groups as they are, but for once a minute, or where rows were replaced', async () => {
+  test('leaves row groups as they are, but after a calm minute, or where rows were replaced', async () => {
     await walOf(40 * 1024 * 1024);
     let now = 0;
     const idle = idleCheckpoint({ ...systemClock, monotonic: () => now });
@@ -79,9 +79,11 @@ describe('the checkpoint of an idle store', () => {
     assert.equal(await merged(false), false);
     assert.equal(await merged(true), true);
     assert.equal(await merged(false), false);
-    now += 59_000;
-    assert.equal(await merged(false), false);
-    now += 1_000;
+    for (let folds = 0; folds < 3; folds += 1) {
+      now += 59_000;
+      assert.equal(await merged(false), false);
+    }
+    now += 60_000;
     assert.equal(await merged(false), true);
     assert.equal(await merged(false), false);
   });

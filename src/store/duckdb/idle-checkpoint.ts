@@ -7,15 +7,18 @@ import type { StoreFiles } from './recovery.ts';
 const WAL_BYTES_MIN = 32 * 1024 * 1024;
 /** Without a write for this long the store keeps up: one that does not is given its next unit at once. */
 const IDLE_MS = 20;
-/** Between two checkpoints that merge row groups of appended rows, ms: one takes a second on busy cores, 2 % of this. */
-const MERGE_INTERVAL_MS = 60_000;
+/**
+ * A checkpoint that comes this long after the one before merges row groups, ms. It puts three together to two: of a store
+ * that folds every second or two that is next to nothing, and on busy cores what was just accepted would wait 4 s for it.
+ */
+const CALM_MS = 60_000;
 
 export interface IdleCheckpointOptions {
   readonly files: StoreFiles;
   readonly clock: Clock;
   /**
    * Runs the checkpoint in its turn. Its failures are its own to report. `merge`: half-filled row groups that lie side by
-   * side are put together, which takes three times as long as the rest of it.
+   * side are put together, which takes five times as long as the rest of it.
    */
   readonly checkpoint: (options: { readonly merge: boolean }) => Promise<void>;
 }
@@ -27,12 +30,13 @@ export interface IdleCheckpointOptions {
 export class IdleCheckpoint {
   readonly #options: IdleCheckpointOptions;
   #waiting: AbortController | null = null;
-  /** From when on the next checkpoint merges. */
-  #mergeDueMs: number;
+  #lastMs: number;
+  /** Rows were replaced since the last one. */
+  #replaced = false;
 
   constructor(options: IdleCheckpointOptions) {
     this.#options = options;
-    this.#mergeDueMs = options.clock.monotonic() + MERGE_INTERVAL_MS;
+    this.#lastMs = options.clock.monotonic();
   }
 
   /** A unit is about to be written, or the store closes. */
@@ -44,8 +48,7 @@ export class IdleCheckpoint {
   /** A unit was written; `replaced`: into a table whose rows give way to others. */
   schedule({ replaced }: { readonly replaced: boolean }): void {
     this.cancel();
-    // What is left of replaced rows slows each unit that looks for its own.
-    if (replaced) this.#mergeDueMs = Number.NEGATIVE_INFINITY;
+    this.#replaced ||= replaced;
     this.#waiting = new AbortController();
     void this.#run(this.#waiting.signal);
   }
@@ -55,8 +58,10 @@ export class IdleCheckpoint {
     await clock.sleep(IDLE_MS, signal);
     if (signal.aborted || !(await this.#isDue()) || signal.aborted) return;
     const now = clock.monotonic();
-    const merge = now >= this.#mergeDueMs;
-    if (merge) this.#mergeDueMs = now + MERGE_INTERVAL_MS;
+    // What is left of replaced rows slows each unit that looks for its own.
+    const merge = this.#replaced || now - this.#lastMs >= CALM_MS;
+    this.#lastMs = now;
+    this.#replaced = false;
     await checkpoint({ merge }).catch(() => {});
   }
 
