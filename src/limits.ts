@@ -196,7 +196,10 @@ export const AD_HOC_LIMITS = Object.freeze({
   memoryBeyondBytes: 512 * MiB,
   /** Between two looks at that memory, ms: a core fills about 100 MB in it. */
   memoryCheckMs: 50,
-  /** Making a copy keeps the loader waiting: a tenth of the time at most, so copies are this many times as far apart as one takes. */
+  /**
+   * Making a copy takes the disk, and a large one keeps the loader waiting: a tenth of the time at most, so copies are this
+   * many times as far apart as one takes.
+   */
   copyRestFactor: 10,
   /** A copy that nobody has asked for this long is removed, ms. */
   copyIdleMs: 15 * 60_000,
