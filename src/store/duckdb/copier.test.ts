@@ -35,6 +35,7 @@ test('a copy holds what was there when it was begun, whatever is written while i
     let released = 0;
     const copier = new Copier({
       files,
+      threshold: '100KB',
       inTurn: (work) => work(writer),
       onRelease: () => {
         released += 1;
@@ -83,7 +84,13 @@ test('a copy that fails leaves no file, and checkpoints go on', async () => {
       await (await open(to, 'w')).close();
       throw new Error('no space left');
     };
-    const copier = new Copier({ files, inTurn: (work) => work(writer), onRelease: () => {}, copyFile });
+    const copier = new Copier({
+      files,
+      threshold: '100KB',
+      inTurn: (work) => work(writer),
+      onRelease: () => {},
+      copyFile,
+    });
     await assert.rejects(
       copier.copy(join(folder, 'copy.duckdb'), async () => {}),
       /no space left/,
@@ -109,7 +116,13 @@ test('units wait for a copy only once the write-ahead log is large', async () =>
       begun.resolve();
       await held.promise;
     };
-    const copier = new Copier({ files, inTurn: (work) => work(writer), onRelease: () => {}, copyFile });
+    const copier = new Copier({
+      files,
+      threshold: '100KB',
+      inTurn: (work) => work(writer),
+      onRelease: () => {},
+      copyFile,
+    });
     const walOf = async (bytes: number) => {
       const wal = await open(files.wal, 'w');
       await wal.truncate(bytes);

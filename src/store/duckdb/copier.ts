@@ -7,6 +7,8 @@ import type { Session } from './session.ts';
 
 export interface CopierOptions {
   readonly files: StoreFiles;
+  /** The engine's own for checkpoints, when no copy is made. */
+  readonly threshold: string;
   /** Calls the work with the writer idle. */
   readonly inTurn: <T>(work: (writer: Session) => Promise<T>) => Promise<T>;
   /** Checkpoints go on. */
@@ -52,8 +54,7 @@ export class Copier {
   /** Resolves when a unit may be written: at once but where a copy takes so long that the write-ahead log has grown large. */
   async admit(): Promise<void> {
     if (!this.#copying) return;
-    const { size } = await stat(this.#options.files.wal).catch(() => ({ size: 0 }));
-    if (size >= WAL_BYTES_MAX) await this.#copying;
+    if ((await sizeOf(this.#options.files.wal)) >= WAL_BYTES_MAX) await this.#copying;
   }
 
   /** Resolves when no copy is being made. */
@@ -62,7 +63,7 @@ export class Copier {
   }
 
   async #copy<T>(to: string, look: (writer: Session) => Promise<T>): Promise<T> {
-    const { files, inTurn, onRelease, copyFile = cloneFile } = this.#options;
+    const { files, threshold, inTurn, onRelease, copyFile = cloneFile } = this.#options;
     await rm(to, { force: true });
     const found = await inTurn(async (writer) => {
       await needRoom(files);
@@ -71,7 +72,7 @@ export class Copier {
       await writer.holdCheckpoints();
       return seen;
     });
-    const copying = copyFile(files.main, to).finally(() => inTurn((writer) => writer.releaseCheckpoints()));
+    const copying = copyFile(files.main, to).finally(() => inTurn((writer) => writer.releaseCheckpoints(threshold)));
     this.#copying = copying.catch(() => {});
     try {
       await copying;
@@ -89,15 +90,15 @@ export class Copier {
 /** A checkpoint that meets a full disk ends the engine for this process, so room is asked for before. @throws AzudError `storage-full` */
 async function needRoom({ main, wal }: StoreFiles): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(main));
-  const sizes = await Promise.all(
-    [main, wal].map((file) =>
-      stat(file).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  const needed = 2 * sizes.reduce((sum, size) => sum + size, 0);
+  const needed = 2 * ((await sizeOf(main)) + (await sizeOf(wal)));
   if (bavail * bsize >= needed) return;
   throw new AzudError('storage-full', `a copy may need ${needed} bytes, there are ${bavail * bsize}`);
+}
+
+/** Bytes; 0 where there is no file. */
+function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }

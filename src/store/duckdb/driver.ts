@@ -101,6 +101,7 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
     this.#copier = new Copier({
       files: this.#files,
+      threshold: this.#settings.checkpoint_threshold,
       inTurn: (work) => this.#inTurn('the database cannot be copied', ({ writer }) => work(writer)),
       onRelease: () => this.#idle.schedule({ replaced: false }),
     });

@@ -97,8 +97,7 @@ export type Parameter = string | Uint8Array;
 export class Session {
   readonly connection: DuckDBConnection;
   readonly #planned = new Map<string, DuckDBPreparedStatement>();
-  /** The engine's own threshold for checkpoints, while they are held. */
-  #threshold: string | null = null;
+  #checkpointsHeld = false;
 
   constructor(connection: DuckDBConnection) {
     this.connection = connection;
@@ -155,21 +154,21 @@ export class Session {
    * are held.
    */
   async checkpoint({ merge }: { readonly merge: boolean }): Promise<void> {
-    if (this.#threshold !== null) return;
+    if (this.#checkpointsHeld) return;
     await this.connection.run(`SET max_vacuum_tasks = ${merge ? MERGE_TASKS : 0}`);
     await this.connection.run('CHECKPOINT');
   }
 
   /** From here on the write-ahead log only grows, whatever is written. */
   async holdCheckpoints(): Promise<void> {
-    const [[threshold] = []] = await this.run(`SELECT current_setting('checkpoint_threshold')`);
     await this.connection.run(`SET checkpoint_threshold = '${HELD_THRESHOLD}'`);
-    this.#threshold = String(threshold);
+    this.#checkpointsHeld = true;
   }
 
-  async releaseCheckpoints(): Promise<void> {
-    await this.connection.run(`SET checkpoint_threshold = '${this.#threshold}'`);
-    this.#threshold = null;
+  /** @param threshold the engine's own, as it was set: what the engine answers for it is rounded for the eye */
+  async releaseCheckpoints(threshold: string): Promise<void> {
+    await this.connection.run(`SET checkpoint_threshold = '${threshold}'`);
+    this.#checkpointsHeld = false;
   }
 
   close(): void {
