@@ -49,11 +49,14 @@ export interface OpenLetter extends DeadLetterSummary {
 
 const PARAMETERS: ReadonlySet<string> = new Set([...FILTER_NAMES, 'state', 'limit', 'cursor']);
 const STATES = ['dead', 'discarded', 'any'] as const;
-/** Newest first: what dies while pages are read comes before them, and is not met twice. */
+/** Newest first: what dies while pages are read comes before them, and is not met twice. Those of one batch as they were sent. */
 const ORDER: readonly Order[] = [
   { column: 'received_at', descending: true },
-  { column: 'id', descending: true },
+  { column: 'transaction_id', descending: true },
+  { column: 'row', descending: false },
+  { column: 'id', descending: false },
 ];
+const PLACE = ['timestamp', 'uuid', 'integer', 'uuid'] as const;
 const ORIGINAL = 'original';
 
 interface LettersQuery {
@@ -86,7 +89,7 @@ export class DeadLetterReader {
     const limit = readLimit(given.get('limit'), QUERY_LIMITS.rowsDefault, QUERY_LIMITS.deadLettersMax);
     const binding = bindingOf(['dead letters', where]);
     const cursor = given.get('cursor');
-    const after = cursor === undefined ? null : this.#cursors.decode(binding, cursor, ['timestamp', 'uuid']);
+    const after = cursor === undefined ? null : this.#cursors.decode(binding, cursor, PLACE);
     const letters = await this.#read({ where, after, limit: limit + 1, original: false }, signal);
     const data = letters.slice(0, limit).map(summaryOf);
     const last = letters.length > limit ? data.at(-1) : undefined;
@@ -140,8 +143,8 @@ function inState(state: string): Condition {
   return { column: 'state', operator: 'eq', value: state };
 }
 
-function placeOf({ received_at, id }: DeadLetterSummary): readonly Value[] {
-  return [received_at, id];
+function placeOf({ received_at, transaction_id, row, id }: DeadLetterSummary): readonly Value[] {
+  return [received_at, transaction_id, row, id];
 }
 
 function summaryOf(letter: LetterRecord): DeadLetterSummary {

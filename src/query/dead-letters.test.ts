@@ -66,19 +66,19 @@ const idsOf = async (query: string) =>
 const rowsOf = (dataset = 'flights') => [...(flow.data.rows.get(dataset)?.values() ?? [])];
 
 describe('dead letters', () => {
-  test('are listed newest first, filtered, a page at a time', async () => {
+  test('are listed newest first and those of one batch as they were sent, filtered, a page at a time', async () => {
     const old = reject(2, 'x', { code: 'invalid_json' });
-    const young = [reject(2, '{}'), reject(3, '{}')];
+    const young = [3, 1, 2].map((row) => reject(row, '{}'));
     const first = await die([old], { receivedAt: 1_000 });
     await die(young, { receivedAt: 2_000 });
-    const newest = [young[1]?.id, young[0]?.id];
+    const newest = young.toSorted((a, b) => a.row - b.row).map(({ id }) => id);
     assert.deepEqual(await idsOf(''), [...newest, old.id]);
     assert.deepEqual(await idsOf('code=invalid_json'), [old.id]);
     assert.deepEqual(await idsOf('since=1970-01-01T00:00:02Z'), newest);
     assert.deepEqual(await idsOf(`transaction_id=${first.transactionId}`), [old.id]);
     assert.deepEqual(await idsOf('dataset=clients'), []);
     const page = await letters.list(new URLSearchParams('limit=2'), ASKED.signal);
-    assert.deepEqual(await idsOf(`limit=2&cursor=${page.next}`), [old.id]);
+    assert.deepEqual(await idsOf(`limit=2&cursor=${page.next}`), [newest[2], old.id]);
     assert.equal('original' in (page.data[0] ?? {}), false);
     for (const query of [
       'since=yesterday',

@@ -49,7 +49,7 @@ export const DEAD_LETTER_ROUTES: readonly Route[] = [
     id: 'dead_letters',
     path: '/v1/dead-letters',
     summary: 'List dead letters',
-    description: 'Newest first.',
+    description: 'Newest first, those of one batch in the order of their rows.',
     parameters: [
       inQuery('dataset', 'Only of this dataset.'),
       inQuery('code', 'Only of this code, such as `schema_violation`.'),

@@ -15,6 +15,8 @@ const CASES: Readonly<Record<ColumnType, readonly Case[]>> = {
     ['"a\\u0000b"', 'a\u0000b'],
     ['"\\" \\\\ \\/ \\n \\t"', '" \\ / \n \t'],
     ['"\\u2028 null"', '\u2028 null'],
+    ['"\ufeff"', '\ufeff'],
+    ['"\\ufeff at its start and in it: \ufeff"', '\ufeff at its start and in it: \ufeff'],
     ['"null"', 'null'],
     ['"12"', '12'],
   ],

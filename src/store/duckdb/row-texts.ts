@@ -23,33 +23,29 @@ export class RowTexts {
   readonly #times = new TextBuffer();
   readonly #columns: TextBuffer[] = [];
 
-  /** Views that hold until the next call; null when there is no row. */
+  /** Views that hold until the next call. Each batch has a row. */
   async of(
     batches: readonly SettledBatch[],
     dataset: Dataset,
     texts: readonly string[],
-  ): Promise<readonly Uint8Array[] | null> {
+  ): Promise<readonly Uint8Array[]> {
     while (this.#columns.length < texts.length) this.#columns.push(new TextBuffer());
     const columns = this.#columns.slice(0, texts.length);
     const all = [this.#events, this.#ids, this.#extras, this.#transactions, this.#times, ...columns];
     for (const text of all) text.clear();
     const names = new Set(dataset.columns.map(({ name }) => name));
     const extras = batches.some(({ batch }) => batch.extras);
-    let rows = 0;
     let bytes = 0;
     for (const settled of batches) {
-      const count = settled.kept?.length ?? settled.batch.count;
-      if (count === 0) continue;
       bytes += settled.batch.lines.length + BATCH_BYTES;
       if (bytes > TURN_BYTES) {
         await nextTurn();
         bytes = 0;
       }
-      rows += count;
       this.#addBatch(settled);
       if (extras || texts.length > 0) this.#addExact(settled, names, texts);
     }
-    return rows === 0 ? null : all.map((text) => text.bytes());
+    return all.map((text) => text.bytes());
   }
 
   #addBatch({ batch, kept }: SettledBatch): void {

@@ -7,6 +7,7 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api';
 import { type DuckdbStoreConfig, defaultMemoryLimit, defaultThreads } from './config.ts';
+import './whole-texts.ts';
 
 export type DuckdbSettings = Required<Omit<DuckdbStoreConfig, 'kind'>>;
 
@@ -123,16 +124,19 @@ export class Session {
 
   /** For statements that read no table: planned once, whatever the number of runs. */
   async runPlanned(sql: string, parameters: readonly Parameter[]): Promise<void> {
+    const { ended } = await this.startPlanned(sql, parameters);
+    await ended;
+  }
+
+  /** `runPlanned` as far as the start: then the engine has copied the parameters, and their memory can be used for others. */
+  async startPlanned(sql: string, parameters: readonly Parameter[]): Promise<{ readonly ended: Promise<unknown> }> {
     const known = this.#planned.get(sql);
     const statement = known ?? (await this.connection.prepare(sql));
     if (!known) this.#planned.set(sql, statement);
-    try {
-      bind(statement, parameters);
-      await statement.run();
-    } finally {
-      // A unit is megabytes: they must not stay bound until the next one.
-      statement.clearBindings();
-    }
+    bind(statement, parameters);
+    // They are megabytes, and must not stay bound until the next run.
+    const ended = statement.run().finally(() => statement.clearBindings());
+    return { ended };
   }
 
   /** The body in a transaction. A failure rolls back; when even that fails, the first error says more. */

@@ -117,11 +117,21 @@ export class UnitWriter {
   async #insertRows(name: string, batches: readonly SettledBatch[]): Promise<void> {
     const statements = this.#rows.get(name);
     const dataset = this.#datasets.get(name);
-    if (!statements || !dataset) return;
-    const parameters = await this.#texts.of(batches, dataset, statements.texts);
-    if (parameters === null) return;
+    const filled = batches.filter(({ batch, kept }) => (kept?.length ?? batch.count) > 0);
+    if (!statements || !dataset || filled.length === 0) return;
     const [first = '', ...rest] = statements.insert;
-    await this.#session.runPlanned(first, parameters);
+    // The latest of each key is looked for in the whole unit; what is only appended goes in by pieces.
+    const pieces = dataset.mode === 'append' ? piecesOf(filled) : [filled];
+    let inserting: Promise<unknown> = Promise.resolve();
+    for (const piece of pieces) {
+      // Gathered while the piece before is inserted.
+      const parameters = await this.#texts.of(piece, dataset, statements.texts);
+      await inserting;
+      inserting = (await this.#session.startPlanned(first, parameters)).ended;
+      // Its failure is met at the await above or below.
+      inserting.catch(() => {});
+    }
+    await inserting;
     for (const sql of rest) await this.#session.run(sql);
   }
 
@@ -176,6 +186,23 @@ export class UnitWriter {
     if (settled.lettersGone.length > 0) await this.#session.run(SQL.DELETE_LETTERS, [settled.lettersGone.join('\n')]);
     for (const [id, reason] of settled.lettersDiscarded) await this.#session.run(SQL.DISCARD_LETTER, [id, reason]);
   }
+}
+
+/** Lines that are with the engine at a time, a batch at least: it holds several copies of what it splits. */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+function piecesOf(batches: readonly SettledBatch[]): SettledBatch[][] {
+  const pieces: SettledBatch[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const settled of batches) {
+    bytes += settled.batch.lines.length;
+    if (bytes > PIECE_BYTES) {
+      pieces.push([]);
+      bytes = settled.batch.lines.length;
+    }
+    pieces.at(-1)?.push(settled);
+  }
+  return pieces;
 }
 
 function advance(head: Head, { counts, progress, batches }: Settled): Head {
