@@ -134,8 +134,11 @@ export class Supervisor {
 
   #restart(where: Post, end: ChildEnd): void {
     const { clock, log } = this.#options;
-    const verdict = where.policy.died(end.code, clock.monotonic());
-    const fields = { process: where.name, exit_code: end.code, signal: end.signal, reason: end.failure?.message };
+    // A full disk is not a bad one: it is waited for.
+    const code = end.failure?.code === 'storage-full' ? null : end.code;
+    const verdict = where.policy.died(code, clock.monotonic());
+    const { message: reason, hint } = end.failure ?? {};
+    const fields = { process: where.name, exit_code: end.code, signal: end.signal, reason, hint };
     if ('giveUp' in verdict) {
       log.error('a process failed for good', { ...fields, verdict: verdict.giveUp });
       this.#exitCode = EXIT_IO;

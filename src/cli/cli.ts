@@ -53,6 +53,6 @@ function sayError(error: unknown, { out }: World): number {
       out.say(`  ${row === undefined ? '' : `row ${row}: `}${message.startsWith(path) ? '' : `${path} `}${message}`);
     }
   }
-  out.say(error.hint);
+  if (!error.message.includes(error.hint)) out.say(error.hint);
   return error.entry.exit;
 }

@@ -157,9 +157,14 @@ export const CATALOGUE = Object.freeze({
     'This store answers no ad-hoc SQL',
     'Read rows or endpoints instead, or set the store up as the detail says.',
   ),
-  unavailable: entry(503, 'This part of Azud is not available now', 'Try again after Retry-After seconds.', down),
-  overloaded: entry(503, 'Azud is overloaded', 'Try again after Retry-After seconds.', later),
-  draining: entry(503, 'Azud is shutting down', 'Try again after Retry-After seconds.', later),
+  unavailable: entry(
+    503,
+    'This part of Azud is not available now',
+    'Try again in a while; over HTTP, Retry-After says when.',
+    down,
+  ),
+  overloaded: entry(503, 'Azud is overloaded', 'Try again in a while; over HTTP, Retry-After says when.', later),
+  draining: entry(503, 'Azud is shutting down', 'Try again in a while; over HTTP, Retry-After says when.', later),
   'query-memory': entry(503, 'The query needs more memory than it may use', 'Ask for fewer rows or groups.', later),
   'query-timeout': entry(504, 'The query took too long', 'Ask for less, or narrow it by time.', {
     retryable: true,
@@ -201,6 +206,12 @@ export const CATALOGUE = Object.freeze({
   'access-denied': entry(503, 'The server refused the credentials', 'Check the user, the secret and its rights.', {
     exit: 69,
   }),
+  'store-refused': entry(
+    503,
+    'The database refused a statement of Azud',
+    'Correct in the database what the detail names; the events wait in the broker, and Azud tries again by itself.',
+    { exit: 69 },
+  ),
   'topic-missing': entry(
     503,
     'The broker lacks what Azud needs there',

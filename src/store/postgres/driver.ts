@@ -34,7 +34,7 @@ import { Connections } from './connections.ts';
 import { classify, columnAt } from './errors.ts';
 import { addPartitions, dropPartitions, type Month, monthOf } from './partitions.ts';
 import { Queries } from './queries.ts';
-import { grantReading, openSchema } from './schema.ts';
+import { grantReading, openSchema, requireRights } from './schema.ts';
 import * as SQL from './statements.ts';
 import { fitTables, LOCK_TABLES, refuseNames } from './tables.ts';
 import { columnsOf, UnitWriter } from './unit-writer.ts';
@@ -92,6 +92,7 @@ export class PostgresStoreDriver implements StoreDriver {
       await upkeep.transaction(async (client) => {
         if (placements) await requireCitus(client);
         await fitTables(client, datasets, allowDestructive);
+        await requireRights(client, datasets);
         if (placements) await placeTables(client, placements);
         await grantReading(client, datasets, { ...POSTGRES_DEFAULTS, ...this.#config });
       });

@@ -8,6 +8,8 @@ interface Failure {
   readonly message: string;
   /** Where in a COPY it happened: `COPY flights, line 3, column delay: "x"`. */
   readonly where: string;
+  /** The constraint that a row did not meet; empty where PostgreSQL names none. */
+  readonly constraint: string;
 }
 
 /** The first pattern that fits the SQLSTATE, or the socket's code, gives ours. */
@@ -22,8 +24,14 @@ const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^(53300|53400|55P03)$/, 'overloaded'],
   [/^53100$/, 'storage-full'],
   [/^57014$/, 'query-timeout'],
-  [/^(22...|54000)$/, 'bad-row'],
+  // Values, and what others added to the table: NOT NULL, foreign keys, exclusions, triggers.
+  [/^(22...|54000|23502|23503|23P01|P0001)$/, 'bad-row'],
 ];
+
+/** One code for a row without a partition and for one that fails a CHECK of others: only the second has a name. */
+const CHECK_VIOLATION = '23514';
+/** Of PostgreSQL, as opposed to the socket's and the client's. */
+const SQLSTATE = /^[0-9A-Z]{5}$/;
 
 /** What the client says of a server without TLS. */
 const NO_TLS = /does not support SSL|Invalid response from server during SSL/;
@@ -45,16 +53,18 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 const TLS_HINT = "Check store.tls, store.tls_ca, and that store.host is a name in the server's certificate.";
 
-/** Our error for one of PostgreSQL's. What stays unknown is `io-failed`: the process starts anew and fits the tables. */
+/** Our error for one of PostgreSQL's. After what stays unknown the process starts anew and makes the tables fit. */
 export function classify(error: unknown, what: string): AzudError {
   if (isAzudError(error)) return error;
-  const { code, message } = failureOf(error);
+  const { code, message, constraint } = failureOf(error);
   if (isTlsCode(code) || NO_TLS.test(message)) {
     return new AzudError('access-denied', `${what}: ${message}. ${TLS_HINT}`, { cause: error, hint: TLS_HINT });
   }
   const found =
-    CODES.find(([pattern]) => pattern.test(code))?.[1] ?? MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
-  const known = found ?? 'io-failed';
+    (code === CHECK_VIOLATION && constraint !== '' ? 'bad-row' : undefined) ??
+    CODES.find(([pattern]) => pattern.test(code))?.[1] ??
+    MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
+  const known = found ?? (SQLSTATE.test(code) ? 'store-refused' : 'io-failed');
   const hint = HINTS[known];
   const text = `${what}: ${message}${hint && isStart(known) ? `. ${hint}` : ''}`;
   return new AzudError(known, text, { cause: error, ...(hint ? { hint } : {}) });
@@ -84,17 +94,20 @@ export function columnAt(error: unknown, names: readonly string[]): string | nul
 /** True when the connection is not to be used again. */
 export function breaksConnection(error: unknown): boolean {
   const code = classify(error, '').code;
-  return code === 'not-connected' || code === 'io-failed' || code === 'overloaded';
+  return code === 'not-connected' || code === 'io-failed' || code === 'store-refused' || code === 'overloaded';
 }
 
 function failureOf(error: unknown): Failure {
   // Of several addresses that were tried, each has its own error.
   const one = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
-  const { code, where } = (typeof one === 'object' && one !== null ? one : {}) as { code?: unknown; where?: unknown };
+  const { code, where, constraint } = (typeof one === 'object' && one !== null ? one : {}) as Partial<
+    Record<keyof Failure, unknown>
+  >;
   return {
     code: typeof code === 'string' ? code : '',
     message: firstLine(messageOf(one)),
     where: typeof where === 'string' ? where : '',
+    constraint: typeof constraint === 'string' ? constraint : '',
   };
 }
 

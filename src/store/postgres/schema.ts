@@ -59,6 +59,40 @@ const FACTS = `SELECT current_setting('server_version_num') AS version, current_
   (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable`;
 
 /**
+ * Rights on what is there already: the owner of a table has them, unless somebody took them.
+ * @throws AzudError `access-denied` for the first table that the user may not use
+ */
+export async function requireRights(client: ClientBase, datasets: readonly Dataset[]): Promise<void> {
+  const { rows } = await client.query<Lack>(LACKING, [datasets.map(({ name }) => name)]);
+  const [lack] = rows;
+  if (!lack) return;
+  const { schema, name, who, rights } = lack;
+  const table = `${quote(schema)}.${quote(name)}`;
+  const shown = `the table ${schema}.${name}`;
+  const [what, command] = rights
+    ? [`lacks ${rights} on ${shown}`, `GRANT ${rights} ON ${table} TO ${quote(who)}`]
+    : [`must own ${shown} to add partitions`, `ALTER TABLE ${table} OWNER TO ${quote(who)}`];
+  throw new AzudError('access-denied', `the user ${who} ${what}`, { hint: `Run ${command}.` });
+}
+
+interface Lack {
+  readonly schema: string;
+  readonly name: string;
+  readonly who: string;
+  /** As GRANT takes them; empty when it is the owner's that is missing. */
+  readonly rights: string;
+}
+
+const LACKING = `SELECT current_schema() AS schema, c.relname AS name, current_user AS who,
+    coalesce(string_agg(p."right", ', ' ORDER BY p.place), '') AS rights
+  FROM pg_class c LEFT JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS p("right", place)
+    ON NOT has_table_privilege(c.oid, p."right")
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY ($1::text[])
+  GROUP BY c.oid, c.relname, c.relowner, c.relkind
+  HAVING count(p."right") > 0 OR (c.relkind = 'p' AND NOT pg_has_role(c.relowner, 'USAGE'))
+  ORDER BY c.relname LIMIT 1`;
+
+/**
  * The reader may read datasets, dead letters and receipts; ids, sums and progress are not its affair.
  * @throws AzudError `access-denied` when there is no such user
  */

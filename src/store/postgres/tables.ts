@@ -23,7 +23,7 @@ export async function fitTables(
 ): Promise<void> {
   await client.query(LOCK_TABLES);
   for (const sql of OWN_TABLES) await client.query(sql);
-  const plan = planTables(await storedShapes(client), datasets);
+  const plan = planTables(await presentShapes(client), datasets);
   refuseDestructive(plan, allowDestructive);
   for (const step of plan.steps) await take(client, step);
   for (const dataset of datasets) {
@@ -35,9 +35,19 @@ export async function fitTables(
   }
 }
 
-async function storedShapes(client: ClientBase): Promise<Map<string, TableShape>> {
-  const { rows } = await client.query<{ dataset: string; shape: string }>('SELECT dataset, shape FROM "_shapes"');
-  return new Map(rows.map(({ dataset, shape }) => [dataset, JSON.parse(shape) as TableShape]));
+const COLUMNS = `SELECT s.dataset, s.shape, array_agg(a.attname::text) AS columns FROM "_shapes" s
+  JOIN pg_class c ON c.relname = s.dataset AND c.relnamespace = current_schema()::regnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped GROUP BY s.dataset`;
+
+/** The shapes as Azud left them, without the tables and columns that somebody has dropped since: those are made again. */
+async function presentShapes(client: ClientBase): Promise<Map<string, TableShape>> {
+  const { rows } = await client.query<{ dataset: string; shape: string; columns: readonly string[] }>(COLUMNS);
+  return new Map(
+    rows.map(({ dataset, shape, columns }) => {
+      const { columns: left, ...rest } = JSON.parse(shape) as TableShape;
+      return [dataset, { ...rest, columns: left.filter(({ name }) => columns.includes(name)) }];
+    }),
+  );
 }
 
 async function take(client: ClientBase, step: PlanStep): Promise<void> {

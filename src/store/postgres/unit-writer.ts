@@ -53,8 +53,8 @@ export class UnitWriter {
     const target = this.#targets.get(dataset.name);
     if (!target) return;
     const name = quote(derivedName('probe', dataset.name));
-    await client.query(stageTable(name, dataset));
-    await copyInto(client, name, target.rows.of([source]));
+    await client.query(probeTable(name, dataset));
+    await copyInto(client, `${name} (${nameList(tableColumns(dataset))})`, target.rows.of([source]));
   }
 
   /** Looks up and locks what the store knows about the unit, and decides. */
@@ -108,6 +108,10 @@ export function columnsOf(progress: Progress): unknown[][] {
 const stageTable = (name: string, { name: table, mode }: Dataset): string =>
   `CREATE TEMP TABLE IF NOT EXISTS ${name} (LIKE ${quote(table)}${mode === 'upsert' ? ', _place bigint' : ''})
    ON COMMIT DELETE ROWS`;
+
+/** With the constraints that others gave the table, so that a row they refuse is found. Made anew: they may have changed. */
+const probeTable = (name: string, { name: table }: Dataset): string =>
+  `CREATE TEMP TABLE ${name} (LIKE ${quote(table)} INCLUDING CONSTRAINTS INCLUDING DEFAULTS) ON COMMIT DROP`;
 
 function targetOf(dataset: Dataset): Target {
   const columns = tableColumns(dataset);
