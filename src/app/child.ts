@@ -12,6 +12,9 @@ const LAST_ANSWERS_MS = 100;
 
 let system: System | null = null;
 
+// The engine makes its files by itself: all that lies in the data directory is its owner's alone.
+process.umask(0o077);
+
 process.once('disconnect', () => process.exit(1));
 // Ctrl-C, and the SIGTERM of a service manager, reach every process at once; only the supervisor acts on them, and says
 // what to do in which order.

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,6 +25,21 @@ test('its folder is its owner’s alone, and what a killed process left is remov
   assert.equal((await stat(join(path, '..'))).mode & 0o777, 0o700);
   await writeFile(path, 'left');
   await prepareSocket(path);
+  await assert.rejects(stat(path), { code: 'ENOENT' });
+  await rm(folder, { recursive: true });
+});
+
+test('the socket of a process that lives is left to it; what it leaves when it ends is free', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'azud-sockets-'));
+  const path = socketPath(folder, 'a.sock');
+  await prepareSocket(path);
+  const server = createServer().listen(path);
+  await once(server, 'listening');
+  await assert.rejects(prepareSocket(path, 100), { code: 'locked', message: /a\.sock/ });
+  assert.ok((await stat(path)).isSocket());
+  const waiting = prepareSocket(path);
+  server.close();
+  await waiting;
   await assert.rejects(stat(path), { code: 'ENOENT' });
   await rm(folder, { recursive: true });
 });

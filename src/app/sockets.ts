@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AzudError } from '../error/azud-error.ts';
+import { systemClock } from '../lib/clock.ts';
 
 /** The kernel's bound for the path of a Unix socket is 108 bytes with the closing NUL. */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -17,10 +20,32 @@ export function socketPath(dataDir: string, name: string): string {
   return join(tmpdir(), `azud-${tag}`, name);
 }
 
-/** Makes the socket's folder, for its owner only, and removes what a process killed before left there. */
-export async function prepareSocket(path: string): Promise<void> {
+/** How long a living process at the socket is waited for: an orphan may be just ending. */
+const PATIENCE_MS = 2_000;
+const RETRY_MS = 50;
+
+/**
+ * Makes the socket's folder, for its owner only, and removes what a process killed before left there.
+ * @throws AzudError `locked` when a process answers there: it is of another start on the same data directory
+ */
+export async function prepareSocket(path: string, patienceMs: number = PATIENCE_MS): Promise<void> {
   const folder = join(path, '..');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
+  const deadline = systemClock.monotonic() + patienceMs;
+  while (await isServed(path)) {
+    if (systemClock.monotonic() >= deadline) throw new AzudError('locked', `another process serves at ${path}`);
+    await systemClock.sleep(RETRY_MS);
+  }
   await rm(path, { force: true });
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }

@@ -19,7 +19,9 @@ export async function noteShapes(config: Config, log: Log): Promise<void> {
   const made = `${path}.${randomUUID()}`;
   const now = [...config.datasets.values()].map((dataset) => [dataset.name, shapeOf(dataset)] as const);
   try {
-    const shapes: Shapes = { ...(await readShapes(config)), ...Object.fromEntries(now) };
+    // What is damaged is written anew.
+    const before = await readShapes(config).catch(() => ({}));
+    const shapes: Shapes = { ...before, ...Object.fromEntries(now) };
     await writeFile(made, JSON.stringify(shapes), { mode: 0o600 });
     await rename(made, path);
   } catch (error) {

@@ -89,7 +89,7 @@ export async function sendSource(job: SendJob, world: World): Promise<SendSummar
       client,
       dataset,
       batches: readBatches(unpacked(source.chunks), { dataset, format: source.format }),
-      journal: journalOf(job, world),
+      journal: journalOf(job, world, (message) => progress.say(message)),
       clock: world.clock,
       signal: world.signal,
       patienceMs,
@@ -123,10 +123,10 @@ function saySummary(summary: SendSummary, elapsedMs: number, { out }: World): vo
   if (summary.errors.length > 0 && more > 0) out.say(`  and ${count(more)} more; azud dead-letters list shows them`);
 }
 
-function journalOf({ source, client, dataset }: SendJob, { env }: World): Journal {
+function journalOf({ source, client, dataset }: SendJob, { env }: World, onLost: (message: string) => void): Journal {
   return source.identity === null
     ? noJournal
-    : fileJournal(env, [client.url, dataset, source.format, ...source.identity]);
+    : fileJournal(env, [client.url, dataset, source.format, ...source.identity], onLost);
 }
 
 /** @throws AzudError `invalid-usage`, `io-failed` */

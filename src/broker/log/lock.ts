@@ -95,6 +95,10 @@ async function createFile(io: Io, path: string, text: string): Promise<boolean> 
     const file = await io.open(path, 'create');
     try {
       await file.write([Buffer.from(text)], 0);
+    } catch (error) {
+      // On a full disk: an empty lock would be waited for by the next who asks.
+      await removeIfThere(io, path).catch(() => {});
+      throw error;
     } finally {
       await file.close();
     }

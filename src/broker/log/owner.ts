@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { type AzudError, isAzudError } from '../../error/azud-error.ts';
+import { AzudError, isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Io } from '../../lib/io.ts';
@@ -108,7 +108,10 @@ export class LogOwner implements BrokerDriver {
         throw error;
       }
     } catch (error) {
-      throw isAzudError(error) ? error : ioFailed(`opening the log in ${this.#path}`, error);
+      if (isAzudError(error)) throw error;
+      const what = `opening the log in ${this.#path}`;
+      if (isDiskFull(error)) throw new AzudError('storage-full', `${what} failed: the disk is full`, { cause: error });
+      throw ioFailed(what, error);
     }
   }
 
@@ -118,7 +121,20 @@ export class LogOwner implements BrokerDriver {
     await io.mkdir(folder);
     await io.syncFolder(dataDir);
     await io.syncFolder(dirname(dataDir));
-    return acquireLock({ io, folder, clock, patienceMs: this.#limits.lockPatienceMs });
+    const acquire = () => acquireLock({ io, folder, clock, patienceMs: this.#limits.lockPatienceMs });
+    try {
+      return await acquire();
+    } catch (error) {
+      // Nobody else has the folder: only who may take it gets as far as to write.
+      if (!isDiskFull(error) || !(await this.#guard().spendReserve())) throw error;
+      return acquire();
+    }
+  }
+
+  #guard(): DiskGuard {
+    const { io, clock, log } = this.#options;
+    const { reserveBytes, diskUsedRatioMax } = this.#limits;
+    return new DiskGuard({ io, folder: this.#path, clock, log, reserveBytes, usedRatioMax: diskUsedRatioMax });
   }
 
   publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
@@ -196,9 +212,9 @@ export class LogOwner implements BrokerDriver {
 
   async #start(lock: Lock): Promise<Opened> {
     const { io, clock, log, segmentBytesMax, onFatal } = this.#options;
-    const { reserveBytes, diskUsedRatioMax, fullDiskProbeMs, shared } = this.#limits;
+    const { fullDiskProbeMs, shared } = this.#limits;
     const path = this.#path;
-    const guard = new DiskGuard({ io, folder: path, clock, log, reserveBytes, usedRatioMax: diskUsedRatioMax });
+    const guard = this.#guard();
     const recovered = await this.#recover(guard);
     await guard.keepReserve();
     const end = new DurableEnd(recovered.end);

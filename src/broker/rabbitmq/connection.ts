@@ -2,6 +2,7 @@ import { type Channel, Connection as Client, type ConnectionOptions } from 'rabb
 import { readAuthority } from '../../error/tls.ts';
 import { Connection } from '../connection.ts';
 import { classified } from './errors.ts';
+import { requireAmqp } from './greeting.ts';
 
 export interface ServerSettings {
   readonly servers: string;
@@ -29,10 +30,14 @@ const HEARTBEAT_S = 10;
 export function connectionTo(settings: ServerSettings): Connection<Link> {
   const { user, servers, vhost } = settings;
   const where = `rabbitmq ${user}@${servers}${vhost === '/' ? '' : `/${vhost}`}`;
+  let greeted = false;
   return new Connection({
     where,
     connect: async (broken) => {
-      const client = new Client(await connectionOptions(settings));
+      const options = await connectionOptions(settings);
+      if (!greeted) await requireAmqp(options);
+      greeted = true;
+      const client = new Client(options);
       const ended = Promise.withResolvers<never>();
       ended.promise.catch(() => {});
       const end = (error?: unknown) => {

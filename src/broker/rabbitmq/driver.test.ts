@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { Connection } from 'rabbitmq-client';
@@ -82,10 +84,13 @@ describe('on a server of its own, behind a proxy', () => {
 
   test('a server that does not confirm is given up in time, and what was in doubt may be sent again', async () => {
     newQueue();
-    const answers = new PassThrough();
+    let answers = new PassThrough();
     const silent = await TcpProxy.start(
       () => server.port,
-      () => ({ toServer: new PassThrough(), toClient: answers }),
+      () => {
+        answers = new PassThrough();
+        return { toServer: new PassThrough(), toClient: answers };
+      },
     );
     const waits: { readonly ms: number; readonly end: () => void }[] = [];
     const sleep = (ms: number) => new Promise<void>((end) => void waits.push({ ms, end }));
@@ -134,6 +139,11 @@ describe('rabbitmq', () => {
   test('says which server, as whom and what to do when it cannot be opened', async () => {
     newQueue();
     await refuses({ servers: '127.0.0.1:1' }, 'not-connected', /guest@127\.0\.0\.1:1 cannot be reached.*ECONNREFUSED/);
+    const other = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    const { port } = other.address() as AddressInfo;
+    await refuses({ servers: `127.0.0.1:${port}` }, 'not-connected', /what answers there is not AMQP.*port 5672/);
+    other.close();
     await refuses({ password: 'wrong' }, 'access-denied', /guest@.*refuses.*secret/);
     await refuses({ vhost: 'nowhere' }, 'access-denied', /vhost nowhere not found/);
     await refuses(

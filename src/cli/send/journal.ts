@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
+import { messageOf } from '../../error/azud-error.ts';
 
 /** How far a file has been sent: every batch before `batches` is acknowledged. */
 export interface SentSoFar {
@@ -24,22 +25,45 @@ export interface Journal {
 /** For a stream that cannot be read again: the keys alone keep its events from being stored twice. */
 export const noJournal: Journal = { read: () => null, write() {}, remove() {} };
 
-/** One small file for each (server, dataset, file) in the user's state folder. */
-export function fileJournal(env: Environment, identity: readonly string[]): Journal {
-  const folder = join(env.XDG_STATE_HOME ?? join(env.HOME ?? '.', '.local', 'state'), 'azud');
+/**
+ * One small file for each (server, dataset, file) in the user's state folder.
+ * @param onLost told once, when nothing can be kept there: a run that is cut off is then sent from its beginning
+ */
+export function fileJournal(
+  env: Environment,
+  identity: readonly string[],
+  onLost: (message: string) => void = () => {},
+): Journal {
+  const folder = join(env.XDG_STATE_HOME || join(env.HOME || '.', '.local', 'state'), 'azud');
   const name = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
   const path = join(folder, `send-${name}.json`);
-  return {
-    read: () => readSent(path),
-    write(sent) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+  let lost = false;
+  const attempt = (work: () => void) => {
+    if (lost) return;
+    try {
+      work();
+    } catch (error) {
+      lost = true;
+      const again = 'if it is cut off, the next run sends the file from its beginning, and nothing is stored twice';
+      onLost(`how far the file is sent cannot be kept in ${folder} (${messageOf(error)}): ${again}`);
+    }
+  };
+  const write = (sent: SentSoFar) =>
+    attempt(() => {
+      makeFolders(folder);
       // A rename replaces the whole: a kill in the middle leaves the file of before. Two senders of one file each have their own.
       const fresh = `${path}.${process.pid}.new`;
       writeFileSync(fresh, JSON.stringify(sent), { mode: 0o600 });
       renameSync(fresh, path);
-    },
-    remove: () => rmSync(path, { force: true }),
-  };
+    });
+  return { read: () => readSent(path), write, remove: () => attempt(() => rmSync(path, { force: true })) };
+}
+
+/** Node's own recursive form tries for ever where a file system has no folders to give. */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== folder) makeFolders(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function readSent(path: string): SentSoFar | null {

@@ -208,6 +208,16 @@ describe('azud send', () => {
     assert.deepEqual(await journals(), []);
   });
 
+  test('sends all of it where its state cannot be kept, and says so once', async () => {
+    const state = join(folder, 'state');
+    await rm(state, { recursive: true, force: true });
+    await writeFile(state, 'a file where the folder belongs');
+    const { exit, stderr } = await send().finally(() => rm(state));
+    assert.equal(exit, 0, stderr);
+    assert.equal(stderr.match(/cannot be kept in .*sends the file from its beginning/g)?.length, 1);
+    assert.deepEqual(intake.numbers, ALL);
+  });
+
   test('sends everything when the server has lost what an earlier run sent', async () => {
     const stop = new AbortController();
     intake.behaviour = ({ number }) => {
