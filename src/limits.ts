@@ -110,6 +110,14 @@ export const LOG_LIMITS = Object.freeze({
   diskUsedRatioMax: 0.95,
 });
 
+/** What intake makes of a wall clock that is set while it runs. */
+export const CLOCK_LIMITS = Object.freeze({
+  /** A step back up to an hour, as a time server or a change of zone makes it, is waited out: times of receipt stand still, ms. */
+  heldMsMax: 3_600_000,
+  /** Time servers correct half a second without a step; two are worth a line in the log, ms. */
+  jumpMsMin: 2_000,
+});
+
 /** The loader's unit of work: one store transaction. */
 export const LOADER_LIMITS = Object.freeze({
   /**

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Broker } from '../broker/broker.ts';
 import { openBroker } from '../broker/registry.ts';
 import { AzudError } from '../error/azud-error.ts';
@@ -10,13 +11,14 @@ import { INTERNAL_ROUTES } from '../http/routes/internal.ts';
 import { routeTable } from '../http/routes/table.ts';
 import { HttpServer, type ListenAddress } from '../http/server.ts';
 import { Intake } from '../intake/intake.ts';
-import { systemClock } from '../lib/clock.ts';
-import { HTTP_LIMITS } from '../limits.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { SteadyClock } from '../lib/steady-clock.ts';
+import { CLOCK_LIMITS, HTTP_LIMITS } from '../limits.ts';
 import { compileEndpoints } from '../query/endpoint.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Analytics, openAnalytics } from './analytics.ts';
 import { type Caches, openCaches } from './caches.ts';
-import { prepareDataDir } from './data-dir.ts';
+import { prepareDataDir, requireKept } from './data-dir.ts';
 import { HealthChecks } from './health.ts';
 import type { ComposeContext, ProcessPlan } from './plan.ts';
 import { opensStore, type Role } from './roles.ts';
@@ -46,6 +48,7 @@ const ANALYTICS_SOCKET = 'analytics.sock';
  */
 export async function compose(plan: ProcessPlan, context: ComposeContext): Promise<System> {
   const { config } = plan;
+  if (plan.resumed && config.broker.kind === 'log') await requireKept(join(config.dataDir, 'log'));
   await prepareDataDir(config.dataDir);
   const metrics = new Metrics();
   metrics.gauge('azud_build_info', { version: VERSION }).set(1);
@@ -203,13 +206,21 @@ class Process implements System {
     return { path };
   }
 
+  /** Upserts and pages go by the time of receipt. */
+  #intakeClock(): Clock {
+    const { log } = this.#parts.context;
+    const onJump = (ms: number) =>
+      log.warn('the clock of this machine was set: times of receipt follow it', { by_ms: ms });
+    return new SteadyClock(systemClock, { ...CLOCK_LIMITS, onJump });
+  }
+
   #rooms(documents: Rooms['documents']): Rooms {
     const { plan, broker, caches } = this.#parts;
     const { datasets } = plan.config;
     const { transactions } = caches;
     const onTakenIn = transactions?.tell.bind(transactions);
     const intake = plan.roles.includes('intake')
-      ? new Intake({ datasets, publish: (messages) => broker.publish(messages), onTakenIn, clock: systemClock })
+      ? new Intake({ datasets, publish: (messages) => broker.publish(messages), onTakenIn, clock: this.#intakeClock() })
       : null;
     // Receipts lie in the store: an intake that runs apart from all that open it cannot wait for them.
     const knowsReceipts = plan.forwards || opensStore(plan.roles);

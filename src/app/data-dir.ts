@@ -27,6 +27,18 @@ export async function prepareDataDir(folder: string): Promise<void> {
   }
 }
 
+/**
+ * For a process that is started again. A disk that is no longer mounted leaves an empty folder, and events taken in there would
+ * be hidden when it comes back.
+ * @throws AzudError `not-connected` when the folder is gone
+ */
+export async function requireKept(folder: string): Promise<void> {
+  if (await isThere(folder)) return;
+  throw new AzudError('not-connected', `${folder} is gone; it was there when this system started`, {
+    hint: 'Mount the disk or put the folder back: Azud goes on by itself. To begin anew, stop it and start it again.',
+  });
+}
+
 /** With what is missing above it. Node's own recursive form tries for ever where a file system has no folders to give. */
 async function makeFolders(folder: string): Promise<void> {
   const parent = dirname(folder);

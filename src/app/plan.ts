@@ -16,6 +16,8 @@ export interface ProcessPlan {
   /** 0 takes any free port. */
   readonly port: number;
   readonly allowDestructive: boolean;
+  /** It has run before in this system: what it had on disk must be there still. */
+  readonly resumed?: boolean;
 }
 
 export interface ComposeContext {

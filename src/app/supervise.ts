@@ -88,7 +88,8 @@ export class Supervisor {
 
   #spawn(where: Post): void {
     // A restarted intake must come back at the port it had, also when the configuration says "any".
-    const plan = where.name === 'intake' && this.#front ? { ...where.plan, port: this.#front.port } : where.plan;
+    const port = where.name === 'intake' && this.#front ? this.#front.port : where.plan.port;
+    const plan = { ...where.plan, port, resumed: where.proven };
     where.child = new Child(plan, where.execArgv, {
       onMessage: (message) => this.#hear(where, message),
       onEnd: (end) => this.#ended(where, end),

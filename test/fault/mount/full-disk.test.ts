@@ -24,6 +24,32 @@ test('a file system filled to its last byte: the same, with both processes and D
   }
 });
 
+test('intake that is killed on a full disk comes back, answers 507 and reads, and takes events when there is room', async () => {
+  const dataDir = join(await mkdtemp(join(tmpdir(), 'azud-full-')), 'data');
+  const system = await startSystem({ config: ORDERS_CONFIG, dataDir, launcher: onSmallDisk(dataDir, 96) });
+  try {
+    const client = clientOf(system.url);
+    const disk = smallDiskOf(system, dataDir);
+    const post = async () => (await client.post('/v1/events/orders', { n: 1 })).status;
+    assert.equal(await post(), 202);
+    await disk.fill();
+    for (let kills = 0; kills < 4; kills += 1) {
+      await eventually(() => system.kill('intake', 'SIGKILL'));
+      await eventually(async () => assert.equal(await post(), 507), { timeoutMs: 60_000 });
+    }
+    assert.equal((await client.get('/v1/datasets/orders/rows?limit=1')).status, 200);
+    await disk.free();
+    await eventually(async () => assert.equal(await post(), 202));
+    await eventually(async () => {
+      const { accepted, stored, balanced } = await balanceOf(client, 'orders');
+      assert.deepEqual([stored, balanced], [accepted, true]);
+    });
+  } finally {
+    await system.stop();
+    await rm(join(dataDir, '..'), { recursive: true });
+  }
+});
+
 test('a store whose own disk is full: intake goes on, readiness says why, and everything is stored when there is room', async () => {
   const dataDir = join(await mkdtemp(join(tmpdir(), 'azud-full-')), 'data');
   const duckdb = join(dataDir, 'duckdb');
