@@ -124,19 +124,16 @@ export class Session {
 
   /** For statements that read no table: planned once, whatever the number of runs. */
   async runPlanned(sql: string, parameters: readonly Parameter[]): Promise<void> {
-    const { ended } = await this.startPlanned(sql, parameters);
-    await ended;
-  }
-
-  /** `runPlanned` as far as the start: then the engine has copied the parameters, and their memory can be used for others. */
-  async startPlanned(sql: string, parameters: readonly Parameter[]): Promise<{ readonly ended: Promise<unknown> }> {
     const known = this.#planned.get(sql);
     const statement = known ?? (await this.connection.prepare(sql));
     if (!known) this.#planned.set(sql, statement);
-    bind(statement, parameters);
-    // They are megabytes, and must not stay bound until the next run.
-    const ended = statement.run().finally(() => statement.clearBindings());
-    return { ended };
+    try {
+      bind(statement, parameters);
+      await statement.run();
+    } finally {
+      // A unit is megabytes: they must not stay bound until the next one.
+      statement.clearBindings();
+    }
   }
 
   /** The body in a transaction. A failure rolls back; when even that fails, the first error says more. */

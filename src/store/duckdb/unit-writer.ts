@@ -122,16 +122,9 @@ export class UnitWriter {
     const [first = '', ...rest] = statements.insert;
     // The latest of each key is looked for in the whole unit; what is only appended goes in by pieces.
     const pieces = dataset.mode === 'append' ? piecesOf(filled) : [filled];
-    let inserting: Promise<unknown> = Promise.resolve();
     for (const piece of pieces) {
-      // Gathered while the piece before is inserted.
-      const parameters = await this.#texts.of(piece, dataset, statements.texts);
-      await inserting;
-      inserting = (await this.#session.startPlanned(first, parameters)).ended;
-      // Its failure is met at the await above or below.
-      inserting.catch(() => {});
+      await this.#session.runPlanned(first, await this.#texts.of(piece, dataset, statements.texts));
     }
-    await inserting;
     for (const sql of rest) await this.#session.run(sql);
   }
 
