@@ -13,7 +13,7 @@ import { HttpServer, type ListenAddress } from '../http/server.ts';
 import { Intake } from '../intake/intake.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { SteadyClock } from '../lib/steady-clock.ts';
-import { CLOCK_LIMITS, HTTP_LIMITS } from '../limits.ts';
+import { CLOCK_LIMITS, SUPERVISOR_LIMITS } from '../limits.ts';
 import { compileEndpoints } from '../query/endpoint.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Analytics, openAnalytics } from './analytics.ts';
@@ -87,6 +87,7 @@ class Process implements System {
   readonly #forwarder: Forwarder | null;
   readonly #health: HealthChecks;
   readonly #readyGate = Promise.withResolvers<void>();
+  readonly #ending = new AbortController();
   #analytics: Analytics | null = null;
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -147,8 +148,11 @@ class Process implements System {
     return this;
   }
 
+  /** Who waits for the store is told `queued` half-way: one who is cut does not know that the events are safe. */
   drain(): Promise<void> {
-    return this.#server.close(HTTP_LIMITS.drainTimeoutMs);
+    const { intakeDrainMs } = SUPERVISOR_LIMITS;
+    setTimeout(() => this.#ending.abort(), intakeDrainMs / 2).unref();
+    return this.#server.close(intakeDrainMs);
   }
 
   close(): Promise<void> {
@@ -227,6 +231,7 @@ class Process implements System {
     const room = intake && {
       take: intake.take.bind(intake),
       ...(knowsReceipts && { settled: this.#health.settled.bind(this.#health) }),
+      ending: this.#ending.signal,
       takenIn: (id: string) => this.#takenIn(id),
     };
     return {

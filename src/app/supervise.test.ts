@@ -119,6 +119,25 @@ test('while analytics is stopped, reads are 503 with Retry-After, readiness says
   await ready();
 });
 
+test('who waits for the store while analytics hangs is told at the end that the events are queued', async () => {
+  const own = await startSystem({ config: ORDERS_CONFIG });
+  try {
+    await own.kill('analytics', 'SIGSTOP');
+    const waiting = own.post('/v1/events/orders?wait=stored&timeout=60s', '{"n":1}', {
+      'content-type': 'application/json',
+    });
+    await eventually(async () =>
+      assert.match(await (await own.get('/metrics')).text(), /azud_accepted_total\{[^}]*\} 1\n/),
+    );
+    process.kill(own.pid, 'SIGTERM');
+    const answer = await waiting;
+    assert.deepEqual([answer.status, ((await answer.json()) as { state: string }).state], [202, 'queued']);
+  } finally {
+    await own.kill('analytics', 'SIGKILL').catch(() => {});
+    await own.stop();
+  }
+});
+
 test('kill -9 of intake under requests: it comes back at its port, and nothing acknowledged is missing', async () => {
   await ready();
   const before = await orders();

@@ -25,6 +25,8 @@ export interface IntakeRoom {
    * over. Absent where no receipts can be read. @throws AzudError `unavailable`
    */
   settled?(transactionId: string, patience: Patience): Promise<Receipt | null>;
+  /** Aborts when this process is about to end: whoever waits is answered now. */
+  readonly ending: AbortSignal;
   /** What only this process knows of a transaction on its way; null where others can find it. */
   takenIn(transactionId: string): Promise<TakenIn | null>;
 }

@@ -155,7 +155,8 @@ function taking(datasetOf: (params: RouteRequest['params']) => string | null): H
       allow: (dataset) => authorize(request.principal, `intake:${dataset}`),
     });
     if (options.waitMs === 0) return accepted(result);
-    const receipt = intake.settled ? await settled(result, options.waitMs, { request, settled: intake.settled }) : null;
+    const signal = AbortSignal.any([request.signal, intake.ending]);
+    const receipt = intake.settled ? await settled(result, options.waitMs, { signal, settled: intake.settled }) : null;
     return receipt ? jsonAnswer(200, { ...counted(result), ...receipt }) : queued(result);
   };
 }
@@ -181,7 +182,7 @@ function optionsOf(request: RouteRequest): TakeOptions {
  * is away: the events are safe, and the caller is only told to ask later.
  */
 async function settled({ transactionId }: IntakeResult, waitMs: number, wait: Waiting): Promise<Receipt | null> {
-  const { signal } = wait.request;
+  const { signal } = wait;
   const deadline = systemClock.monotonic() + waitMs;
   for (;;) {
     const ms = Math.ceil(Math.min(deadline - systemClock.monotonic(), WAIT_PART_MS));
@@ -199,7 +200,8 @@ async function settled({ transactionId }: IntakeResult, waitMs: number, wait: Wa
 }
 
 interface Waiting {
-  readonly request: RouteRequest;
+  /** Nobody waits any more, or nobody may. */
+  readonly signal: AbortSignal;
   readonly settled: NonNullable<IntakeRoom['settled']>;
 }
 

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultMemoryLimit } from './config.ts';
+import { defaultMemoryLimit, engineMemory } from './config.ts';
 
-test('the engine takes half of a small memory, and 2 GB of a large one', () => {
-  assert.equal(defaultMemoryLimit(1e9), '500MB');
+test('analytics takes three quarters of a small memory, and 2 GB of a large one', () => {
+  assert.equal(defaultMemoryLimit(1e9), '750MB');
   assert.equal(defaultMemoryLimit(4e9), '2000MB');
   assert.equal(defaultMemoryLimit(64e9), '2000MB');
+});
+
+test('the engine has what the loader leaves, and half at least', () => {
+  assert.equal(engineMemory('2000MB'), '1300MB');
+  assert.equal(engineMemory('8GiB'), '7889MB');
+  assert.equal(engineMemory('1GB'), '500MB');
+  assert.equal(engineMemory('256MB'), '128MB');
 });

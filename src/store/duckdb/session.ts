@@ -6,7 +6,7 @@ import {
   type DuckDBPreparedStatement,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { type DuckdbStoreConfig, defaultMemoryLimit, defaultThreads } from './config.ts';
+import { type DuckdbStoreConfig, defaultMemoryLimit, defaultThreads, engineMemory } from './config.ts';
 import './whole-texts.ts';
 
 export type DuckdbSettings = Required<Omit<DuckdbStoreConfig, 'kind'>>;
@@ -35,7 +35,7 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
   await mkdir(dirname(file), { recursive: true });
   const instance = await DuckDBInstance.create(file, {
     threads: String(settings.threads ?? defaultThreads()),
-    memory_limit: settings.memory_limit ?? defaultMemoryLimit(),
+    memory_limit: engineMemory(settings.memory_limit ?? defaultMemoryLimit()),
     checkpoint_threshold: settings.checkpoint_threshold,
     storage_compatibility_version: STORAGE_VERSION,
     max_vacuum_tasks: String(MERGE_TASKS),
