@@ -185,7 +185,7 @@ export const CATALOGUE = Object.freeze({
   'destructive-change': entry(
     409,
     'The change would lose data',
-    'Keep the column and its type, or start once with --allow-destructive.',
+    'Keep what would change (column, type, mode, key), or start once with --allow-destructive.',
     usage,
   ),
   'missing-package': entry(503, 'A package is missing', 'Install the package named in the detail.', usage),

@@ -53,6 +53,7 @@ for (const dropped of ['COLUMN', 'TABLE'] as const) {
     const { driver, schema } = await altered([sql]);
     const entry = at(batchOf(FLIGHTS, ['{"origin":"a","delay":1}']));
     await assert.rejects(driver.write({ batches: [entry] }), { code: 'store-refused' });
+    await assert.rejects(read(driver, FLIGHTS), { code: 'store-refused' });
     await driver.close();
     const next = await openDriver({ schema, datasets });
     await next.write({ batches: [entry] });

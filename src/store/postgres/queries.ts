@@ -4,12 +4,15 @@ import type { ReadLimits, RowStream, RowsLimits, RowsQuery, SqlQuery, Value } fr
 import { compileRows } from '../sql/compiler.ts';
 import type { Connections } from './connections.ts';
 import { POSTGRES_DIALECT } from './dialect.ts';
-import { classifyQuery, sqlState } from './errors.ts';
+import { classify as classifyOwn, classifyQuery, sqlState } from './errors.ts';
 import { readRows } from './reader.ts';
 
 const INT8_MAX = 2n ** 63n - 1n;
 /** No operator between the types: `uuid = text`. */
 const NO_OPERATOR = '42883';
+
+/** No right to the table, no such table, no such column: the query is ours, and names what Azud made. */
+const NOT_THE_CALLERS = /^42(501|P01|703)$/;
 
 /** The two ways of reading: the portable query and one SELECT. */
 export class Queries {
@@ -26,7 +29,8 @@ export class Queries {
     const limit = Math.min(query.limit, limits.rowsMax);
     for (const { column, value } of query.where) refuseNul(column, value);
     const { text, values } = compileRows({ ...query, limit }, columns, POSTGRES_DIALECT);
-    const classify = (error: unknown) => classifyQuery(error, 'the rows cannot be read');
+    const classify = (error: unknown) =>
+      (NOT_THE_CALLERS.test(sqlState(error)) ? classifyOwn : classifyQuery)(error, 'the rows cannot be read');
     const parameters = values.map(({ value }) => parameterOf(value));
     return readRows(this.#connections, { text, values: parameters, columns: query.select, classify }, limits);
   }
