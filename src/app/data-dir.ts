@@ -1,6 +1,6 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { chmod, stat } from 'node:fs/promises';
 import { AzudError } from '../error/azud-error.ts';
+import { makeFolders } from '../lib/folders.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not write there',
@@ -14,7 +14,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Makes the data directory, for its owner only. @throws AzudError `storage-full`, `io-failed`: nothing can be kept here */
 export async function prepareDataDir(folder: string): Promise<void> {
   try {
-    await makeFolders(folder);
+    makeFolders(folder);
     await chmod(folder, 0o700);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
@@ -37,18 +37,6 @@ export async function requireKept(folder: string): Promise<void> {
   throw new AzudError('not-connected', `${folder} is gone; it was there when this system started`, {
     hint: 'Mount the disk or put the folder back: Azud goes on by itself. To begin anew, stop it and start it again.',
   });
-}
-
-/** With what is missing above it. Node's own recursive form tries for ever where a file system has no folders to give. */
-async function makeFolders(folder: string): Promise<void> {
-  const parent = dirname(folder);
-  if (parent !== folder && !(await isThere(parent))) await makeFolders(parent);
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    const isFolder = (error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(folder)).isDirectory();
-    if (!isFolder) throw error;
-  }
 }
 
 async function isThere(path: string): Promise<boolean> {

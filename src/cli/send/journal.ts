@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import { messageOf } from '../../error/azud-error.ts';
+import { makeFolders } from '../../lib/folders.ts';
 
 /** How far a file has been sent: every batch before `batches` is acknowledged. */
 export interface SentSoFar {
@@ -57,13 +58,6 @@ export function fileJournal(
       renameSync(fresh, path);
     });
   return { read: () => readSent(path), write, remove: () => attempt(() => rmSync(path, { force: true })) };
-}
-
-/** Node's own recursive form tries for ever where a file system has no folders to give. */
-function makeFolders(folder: string): void {
-  if (existsSync(folder)) return;
-  if (dirname(folder) !== folder) makeFolders(dirname(folder));
-  mkdirSync(folder, { mode: 0o700 });
 }
 
 function readSent(path: string): SentSoFar | null {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asSuperuser, ownSchemas } from '../../../test/support/postgres.ts';
-import { openDriver } from '../../../test/support/postgres-store.ts';
-import { isAzudError } from '../../error/azud-error.ts';
+import { openDriver, refusedLines } from '../../../test/support/postgres-store.ts';
 import { at, batchOf, CLIENTS, countsOf, FLIGHTS, read } from '../conformance/fixtures.ts';
 import type { StoreDriver } from '../driver.ts';
-import { isolate } from '../isolation.ts';
 
 /** What others do to the tables: their constraints, their rights, what they drop. */
 const ownSchema = ownSchemas();
@@ -30,15 +28,7 @@ for (const { what, sql } of CONSTRAINTS) {
     const lines = ['{"origin":"a","delay":1}', '{"origin":"bad"}', '{"origin":"b","delay":2}'];
     const entry = at(batchOf(FLIGHTS, lines));
     await assert.rejects(driver.write({ batches: [entry] }), { code: 'bad-row' });
-    const dead = await isolate(entry.batch.lines, async (some) => {
-      const error = await driver.probe(FLIGHTS, some).then(
-        () => null,
-        (reason: unknown) => reason,
-      );
-      if (error === null) return null;
-      assert.ok(isAzudError(error, 'bad-row'), String(error));
-      return { stage: 'store', code: 'bad_row', message: error.message, path: error.path ?? '' };
-    });
+    const dead = await refusedLines(driver, FLIGHTS, entry.batch.lines);
     assert.deepEqual([...dead.keys()], [1]);
     assert.match(dead.get(1)?.message ?? '', /constraint/);
     const counts = await driver.write({ batches: [{ ...entry, dead }] });

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asSuperuser } from '../../../test/support/postgres.ts';
-import { openDriver, withStore } from '../../../test/support/postgres-store.ts';
-import { AzudError, isAzudError } from '../../error/azud-error.ts';
+import { openDriver, refusedLines, withStore } from '../../../test/support/postgres-store.ts';
+import { isAzudError } from '../../error/azud-error.ts';
 import { at, batchOf, CLIENTS, countsOf, DAY_MS, datasetOf, FLIGHTS, read, T0 } from '../conformance/fixtures.ts';
 import type { StoreDriver, UnitBatch } from '../driver.ts';
-import { isolate } from '../isolation.ts';
 
 const datasets = [FLIGHTS, CLIENTS];
 
@@ -133,15 +132,7 @@ test('a text that holds U+0000 is one dead line, named by its path; its neighbou
     const lines = ['{"origin":"a"}', '{"flight_id":"x","origin":"b\\u0000c"}', '{"origin":"d"}'];
     const entry = at(batchOf(FLIGHTS, lines));
     await assert.rejects(driver.write({ batches: [entry] }), { code: 'bad-row', path: '/origin' });
-    const found = await isolate(entry.batch.lines, async (some) => {
-      const error = await driver.probe(FLIGHTS, some).then(
-        () => null,
-        (reason: unknown) => reason,
-      );
-      if (error === null) return null;
-      assert.ok(error instanceof AzudError);
-      return { stage: 'store', code: 'bad_row', message: error.message, path: error.path ?? '' };
-    });
+    const found = await refusedLines(driver, FLIGHTS, entry.batch.lines);
     assert.deepEqual([...found.keys()], [1]);
     assert.match(found.get(1)?.message ?? '', /^\/origin cannot be kept: PostgreSQL stores no U\+0000/);
     const results = await driver.write({ batches: [{ ...entry, dead: found }] });
