@@ -86,6 +86,13 @@ export const HTTP_LIMITS = Object.freeze({
    * A page of some thousand rows fits, and eight reads at once hold 2 MiB.
    */
   taggedBytesMax: 256 * KiB,
+  /**
+   * What is read in the lane (http/lane.ts): bodies up to this, bytes. Nearly every single event fits, and 2,000 sockets in the
+   * middle of one hold 32 MiB.
+   */
+  laneBodyBytesMax: 16 * KiB,
+  /** A request that has begun and is not whole after this is left to Node's server and its time limits, ms. */
+  laneWaitMs: 1_000,
   /** Bytes of accepted requests waiting for their group commit; above it intake answers 503. */
   pendingBytesMax: 64 * MiB,
 });

@@ -7,8 +7,15 @@ export interface Answer {
   readonly body: string | Buffer | AsyncIterable<Buffer | string> | null;
 }
 
+/** An answer that is a text from the start. */
+export type TextAnswer = Answer & { readonly body: string };
+
+export function isText(answer: Answer): answer is TextAnswer {
+  return typeof answer.body === 'string';
+}
+
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
-export function jsonAnswer(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+export function jsonAnswer(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): TextAnswer {
   return { status, headers: { 'content-type': JSON_TYPE, ...headers }, body: JSON.stringify(value) };
 }

@@ -1,7 +1,7 @@
 import { AzudError, isAzudError, type RowError } from '../error/azud-error.ts';
 import { CATALOGUE, type ErrorCode, rowCode } from '../error/catalogue.ts';
 import { INTAKE_LIMITS } from '../limits.ts';
-import { type Answer, jsonAnswer } from './answer.ts';
+import { jsonAnswer, type TextAnswer } from './answer.ts';
 
 /** RFC 9457, as every error leaves Azud. */
 export interface Problem {
@@ -41,7 +41,7 @@ export function problemOf(error: AzudError, requestId: string): Problem {
 }
 
 /** The problem as an answer, with Retry-After where the status asks for one and the error's own headers. */
-export function problemAnswer(error: AzudError, requestId: string): Answer {
+export function problemAnswer(error: AzudError, requestId: string): TextAnswer {
   const { status } = error.entry;
   const retry = RETRY_AFTER_STATUSES.has(status)
     ? { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds ?? RETRY_AFTER_SECONDS))) }

@@ -40,14 +40,19 @@ export async function sendRefusal(exchange: Exchange, answer: Answer): Promise<v
   linger(incoming, () => outgoing.end());
 }
 
-/** Flat name, value, name, value: the form that Node writes without copying. */
 function rawHeaders({ requestId, outgoing }: Exchange, headers: Answer['headers']): string[] {
-  const raw = ['x-request-id', requestId, 'x-content-type-options', 'nosniff'];
-  // Data belongs in no shared cache unless its endpoint says so.
-  if (headers['cache-control'] === undefined) raw.push('cache-control', 'no-store');
+  const raw = fieldsOf(requestId, headers);
   if (!outgoing.shouldKeepAlive) raw.push('connection', 'close');
-  for (const name in headers) raw.push(name, headers[name] as string);
   return raw;
+}
+
+/** What every answer says, and its own headers. Flat name, value, name, value: the form that Node writes without copying. */
+export function fieldsOf(requestId: string, headers: Answer['headers']): string[] {
+  const fields = ['x-request-id', requestId, 'x-content-type-options', 'nosniff'];
+  // Data belongs in no shared cache unless its endpoint says so.
+  if (headers['cache-control'] === undefined) fields.push('cache-control', 'no-store');
+  for (const name in headers) fields.push(name, headers[name] as string);
+  return fields;
 }
 
 async function* joined<Chunk>(first: IteratorResult<Chunk>, rest: AsyncIterator<Chunk>): AsyncGenerator<Chunk> {

@@ -5,12 +5,15 @@ import { AzudError, messageOf } from '../error/azud-error.ts';
 import { HTTP_LIMITS, INTAKE_LIMITS, QUERY_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { isText, type TextAnswer } from './answer.ts';
 import { type Authenticator, authorize } from './auth.ts';
 import { type Arrivals, readBody } from './body.ts';
 import type { BoundRoute } from './bound-route.ts';
 import { checkUrl, Exchange, pathOf } from './exchange.ts';
 import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward.ts';
 import { Gate } from './gate.ts';
+import { Lane } from './lane.ts';
+import type { LaneRequest } from './lane-request.ts';
 import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
 import { RejectionCounter, RouteTimer } from './request-metrics.ts';
 import type { Rooms } from './rooms.ts';
@@ -37,14 +40,16 @@ export type HttpLimits = { readonly [Name in keyof typeof HTTP_LIMITS]: number }
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /**
- * The HTTP door. Everything about a request happens here, in one straight line, the same for every route: checks, authentication, body, handler, answer, measures. POSTs to a declared intake path are the hot
- * path: they are found by one look-up and never see the router.
+ * The HTTP door. Everything about a request happens here, in one straight line, the same for every route: checks,
+ * authentication, body, handler, answer, measures. POSTs to a declared intake path are the hot path: they are found by one
+ * look-up and never see the router, and in their plain spelling they never see Node's server either (lane.ts).
  */
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #limits: HttpLimits;
   readonly #server: Server;
-  readonly #lane = new Map<string, BoundRoute>();
+  readonly #intake = new Map<string, BoundRoute>();
+  readonly #lane: Lane | null;
   readonly #rejections: RejectionCounter;
   readonly #unrouted: RouteTimer;
   readonly #requestPrefix = randomBytes(6).toString('base64url');
@@ -64,7 +69,7 @@ export class HttpServer {
     const bound = this.#options.routes.map((route) => this.#bind(route));
     for (const each of bound) {
       if (each.route.method === 'POST' && each.route.tag === 'intake' && !each.route.path.includes('{')) {
-        this.#lane.set(each.route.path, each);
+        this.#intake.set(each.route.path, each);
       }
     }
     this.#router = new Router(bound, {
@@ -72,6 +77,7 @@ export class HttpServer {
       refuse: (error, exchange) => void this.#refuse(error, exchange, this.#unrouted),
     });
     this.#server = this.#createServer();
+    this.#lane = this.#intake.size > 0 && options.authenticator ? this.#createLane(options.authenticator) : null;
   }
 
   /** Requests being answered now. */
@@ -96,8 +102,12 @@ export class HttpServer {
   async close(timeoutMs: number = this.#limits.drainTimeoutMs): Promise<void> {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#lane?.close();
     this.#server.closeIdleConnections();
-    const cut = setTimeout(() => this.#server.closeAllConnections(), timeoutMs);
+    const cut = setTimeout(() => {
+      this.#lane?.cut();
+      this.#server.closeAllConnections();
+    }, timeoutMs);
     await closed;
     clearTimeout(cut);
   }
@@ -133,6 +143,15 @@ export class HttpServer {
     return server;
   }
 
+  #createLane(authenticator: Authenticator): Lane {
+    return new Lane(this.#server, {
+      routes: this.#intake,
+      serve: (bound, request) => this.#serveInLane(bound, request, authenticator),
+      nextRequestId: () => this.#nextRequestId(),
+      limits: this.#limits,
+    });
+  }
+
   #bind(route: Route): BoundRoute {
     return {
       route,
@@ -150,8 +169,8 @@ export class HttpServer {
       void this.#refuse(refusal, exchange, this.#unrouted);
       return;
     }
-    const lane = incoming.method === 'POST' ? this.#lane.get(pathOf(exchange.url)) : undefined;
-    if (lane) void this.#serve(lane, exchange);
+    const bound = incoming.method === 'POST' ? this.#intake.get(pathOf(exchange.url)) : undefined;
+    if (bound) void this.#serve(bound, exchange);
     else this.#router.route(exchange);
   }
 
@@ -172,6 +191,26 @@ export class HttpServer {
       timer.observe(exchange.outgoing.statusCode, performance.now() - exchange.startedAt);
     } catch (error) {
       await this.#refuse(error, exchange, timer);
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  /** As `#serve`, for a request that has arrived whole and whose answer is a text. */
+  async #serveInLane(bound: BoundRoute, request: LaneRequest, authenticator: Authenticator): Promise<TextAnswer> {
+    const { route, timer } = bound;
+    this.#active += 1;
+    try {
+      request.principal = authenticator.authenticate(request.headers.authorization);
+      authorize(request.principal, requiredScope(route.scope, request.params));
+      const answer = await route.handler(request, this.#options.rooms);
+      if (!isText(answer)) throw new TypeError(`${route.id} answers with a stream`);
+      timer.observe(answer.status, performance.now() - request.startedAt);
+      return answer;
+    } catch (thrown) {
+      const error = this.#noted(thrown, request.requestId);
+      timer.observe(error.entry.status, performance.now() - request.startedAt);
+      return problemAnswer(error, request.requestId);
     } finally {
       this.#active -= 1;
     }
@@ -206,12 +245,10 @@ export class HttpServer {
 
   async #refuse(thrown: unknown, exchange: Exchange, timer: RouteTimer): Promise<void> {
     const { incoming, outgoing, requestId } = exchange;
-    const error = asAzudError(thrown);
     // A client that went away is nobody's fault, and there is nobody to tell.
     if (outgoing.destroyed || incoming.errored) return void outgoing.destroy();
-    if (isUnexpected(error)) this.#options.log.error('a request failed', { request_id: requestId, error: error.cause });
+    const error = this.#noted(thrown, requestId);
     if (outgoing.headersSent) return void outgoing.destroy();
-    this.#rejections.count(error.code);
     timer.observe(error.entry.status, performance.now() - exchange.startedAt);
     try {
       if (this.#draining) outgoing.shouldKeepAlive = false;
@@ -220,6 +257,14 @@ export class HttpServer {
       this.#options.log.warn('a problem could not be answered', { request_id: requestId, reason: messageOf(failure) });
       outgoing.destroy();
     }
+  }
+
+  /** What was thrown as an error that can be answered, counted. */
+  #noted(thrown: unknown, requestId: string): AzudError {
+    const error = asAzudError(thrown);
+    if (isUnexpected(error)) this.#options.log.error('a request failed', { request_id: requestId, error: error.cause });
+    this.#rejections.count(error.code);
+    return error;
   }
 
   #exchange(incoming: IncomingMessage, outgoing: ServerResponse): Exchange {

@@ -1,0 +1,39 @@
+import { STATUS_CODES } from 'node:http';
+import { systemClock } from '../lib/clock.ts';
+import type { TextAnswer } from './answer.ts';
+import { fieldsOf } from './sending.ts';
+
+/** The answer as it goes over the wire, in the words and the order of Node's server. */
+export function textOf({ status, headers, body }: TextAnswer, requestId: string, connection: string): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
+  const fields = fieldsOf(requestId, headers);
+  for (let at = 0; at < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`;
+  return `${text}content-length: ${Buffer.byteLength(body)}\r\nDate: ${dateText()}\r\n${connection}\r\n\r\n${body}`;
+}
+
+/** Said of the connection in its last answer. */
+export const CLOSES = 'Connection: close';
+
+interface Kept {
+  readonly keepAliveTimeoutMs: number;
+  readonly requestsPerSocketMax: number;
+}
+
+/** Said in every other one. */
+export function keeps({ keepAliveTimeoutMs, requestsPerSocketMax }: Kept): string {
+  const seconds = Math.floor(keepAliveTimeoutMs / 1_000);
+  return `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}, max=${requestsPerSocketMax}`;
+}
+
+let dateSecond = 0;
+let date = '';
+
+/** Made once a second. */
+function dateText(): string {
+  const second = Math.floor(systemClock.now() / 1_000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    date = new Date(second * 1_000).toUTCString();
+  }
+  return date;
+}

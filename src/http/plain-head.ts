@@ -1,0 +1,95 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { latin1 } from '../event/json/byte.ts';
+
+/** The head of a POST that says nothing unusual. */
+export interface PlainHead {
+  /** Without a query. */
+  readonly path: string;
+  /** By lower-case name, each once. */
+  readonly headers: IncomingHttpHeaders;
+  /** Of the head, its empty line included. */
+  readonly bytes: number;
+  /** Content-Length: at least 1. */
+  readonly bodyBytes: number;
+}
+
+/** `partial`: what is there may become a plain head. `other`: it never will. */
+export type HeadRead = PlainHead | 'partial' | 'other';
+
+const END = Buffer.from('\r\n\r\n');
+const METHOD = Buffer.from('POST ');
+/** Any other method, version, spelling of a line's end or byte beyond printable ASCII is not plain. */
+const SHAPE = /^POST (\/[!-~]*) HTTP\/1\.1\r\n(?:[A-Za-z-]+:[\t\x20-\x7e]*\r\n)+\r\n$/;
+const LENGTH = /^[1-9][0-9]{0,8}$/;
+
+/**
+ * Headers that mean to intake what they mean to Node, or nothing. One that is not here, or that stands twice, may change how
+ * long the body is, how it is coded or whether it may come at all: then the request is not plain.
+ */
+const KNOWN: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'authorization',
+  'cache-control',
+  'connection',
+  'content-length',
+  'content-type',
+  'forwarded',
+  'host',
+  'idempotency-key',
+  'origin',
+  'pragma',
+  'priority',
+  'referer',
+  'sec-fetch-dest',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'traceparent',
+  'tracestate',
+  'user-agent',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-request-id',
+]);
+
+/**
+ * Reads the head that begins in the first byte, if it is plain: the one spelling of HTTP that no two readers understand
+ * differently. It refuses nothing: what is not plain is Node's to read.
+ */
+export function readPlainHead(bytes: Buffer, bytesMax: number): HeadRead {
+  const end = bytes.indexOf(END);
+  if (end < 0) return bytes.length < bytesMax && beginsPlain(bytes) ? 'partial' : 'other';
+  const text = latin1(bytes, 0, end + END.length);
+  const path = text.length <= bytesMax ? SHAPE.exec(text)?.[1] : undefined;
+  const headers = path === undefined ? null : readFields(text);
+  if (path === undefined || headers === null || headers.host === undefined) return 'other';
+  const { connection, 'content-length': length = '' } = headers;
+  if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return 'other';
+  if (!LENGTH.test(length)) return 'other';
+  return { path, headers, bytes: text.length, bodyBytes: Number(length) };
+}
+
+function beginsPlain(bytes: Buffer): boolean {
+  const length = Math.min(bytes.length, METHOD.length);
+  return METHOD.compare(bytes, 0, length, 0, length) === 0;
+}
+
+/** The fields of a text of `SHAPE`; null where one is not known or stands twice. */
+function readFields(text: string): IncomingHttpHeaders | null {
+  const headers: IncomingHttpHeaders = {};
+  const last = text.length - 2;
+  for (let at = text.indexOf('\r\n') + 2; at < last; ) {
+    const colon = text.indexOf(':', at);
+    const end = text.indexOf('\r\n', colon);
+    const name = text.slice(at, colon).toLowerCase();
+    if (!KNOWN.has(name) || headers[name] !== undefined) return null;
+    headers[name] = text.slice(colon + 1, end).trim();
+    at = end + 2;
+  }
+  return headers;
+}
