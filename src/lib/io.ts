@@ -3,8 +3,7 @@
  * any call. Paths are absolute. Errors keep Node's `code` (`EIO`, `ENOSPC`, `ENOENT` …).
  */
 export interface Io {
-  /** `create` fails with EEXIST when the file is there; `write` needs it to be there; `read` never changes it. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<IoFile>;
+  open(path: string, mode: OpenMode): Promise<IoFile>;
   /** Names in a folder, sorted. */
   list(folder: string): Promise<string[]>;
   /** Whole file, or null when there is none. */
@@ -17,6 +16,12 @@ export interface Io {
   /** Room on the disk that holds the folder, bytes. */
   space(folder: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
 }
+
+/**
+ * `create` fails with EEXIST when the file is there; `write` needs it to be there; `read` never changes it. `synced` is as
+ * `write`, and each of its writes is safe once it resolves, as if `sync` had been called.
+ */
+export type OpenMode = 'read' | 'write' | 'create' | 'synced';
 
 export interface IoFile {
   /** Writes all buffers one after the other from `position`; resolves when the kernel has them, not when they are safe. */

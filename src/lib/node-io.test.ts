@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -64,3 +65,28 @@ test('more buffers than one system call takes are all written', () =>
     assert.equal(await file.size(), 3_000);
     await file.close();
   }));
+
+test('a synced file takes writes like another, and the kernel is asked to sync each', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'synced');
+    await assert.rejects(nodeIo.open(path, 'synced'), hasCode('ENOENT'));
+    const file = await nodeIo.open(path, 'create');
+    await file.write([Buffer.alloc(8)], 0);
+    const synced = await nodeIo.open(path, 'synced');
+    await synced.write([Buffer.from('one'), Buffer.from('two')], 1);
+    assert.equal((await nodeIo.readFile(path))?.toString(), '\0onetwo\0');
+    if (process.platform === 'linux') assert.ok(await hasFlag(path, constants.O_DSYNC));
+    await Promise.all([file.close(), synced.close()]);
+  }));
+
+/** Is there a descriptor of this process for the file that was opened with the flag? */
+async function hasFlag(path: string, flag: number): Promise<boolean> {
+  const names = await readdir('/proc/self/fd');
+  const found = names.map(async (fd) => {
+    const target = await readlink(`/proc/self/fd/${fd}`).catch(() => '');
+    if (target !== path) return false;
+    const info = await readFile(`/proc/self/fdinfo/${fd}`, 'utf8');
+    return (Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? '0', 8) & flag) === flag;
+  });
+  return (await Promise.all(found)).includes(true);
+}

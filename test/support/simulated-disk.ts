@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Io, IoFile } from '../../src/lib/io.ts';
+import type { Io, IoFile, OpenMode } from '../../src/lib/io.ts';
 import { readWhole, writeWhole } from '../../src/lib/whole.ts';
 import { Content } from './simulated-content.ts';
 
@@ -62,7 +62,7 @@ export class SimulatedDisk implements Io {
   /** Changes of names that no folder sync made safe yet, in their order. */
   #pending: { readonly folder: string; readonly apply: (names: Names) => void }[] = [];
 
-  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<IoFile> {
+  async open(path: string, mode: OpenMode): Promise<IoFile> {
     await this.#call(mode === 'create' ? 'create' : 'open', path);
     if (mode === 'create') {
       if (this.#names.has(path)) throw diskError('EEXIST');
@@ -71,7 +71,8 @@ export class SimulatedDisk implements Io {
     }
     const content = this.#names.get(path);
     if (!content) throw diskError('ENOENT');
-    return this.#file(path, content);
+    const file = this.#file(path, content);
+    return mode === 'synced' ? synced(file) : file;
   }
 
   async list(folder: string): Promise<string[]> {
@@ -217,6 +218,17 @@ export class SimulatedDisk implements Io {
     const fault = await this.#fails(name, path);
     if (fault && fault !== SHORT) throw fault;
   }
+}
+
+/** Two calls here, so that the power may be cut between them, and either may fail. */
+function synced(file: IoFile): IoFile {
+  return {
+    ...file,
+    write: async (buffers, position) => {
+      await file.write(buffers, position);
+      await file.sync();
+    },
+  };
 }
 
 interface OpenContent {
