@@ -30,6 +30,7 @@ export interface LoadResult {
   readonly p99: number;
 }
 
+const READ_BYTES = 16 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** Histogram of latencies: 0.1 ms wide, up to 10 s. */
 const BUCKET_MS = 0.1;
@@ -63,7 +64,6 @@ class Run {
   /** Resolves when the connection has had its last answer after the deadline. */
   connection(deadline: number): Promise<void> {
     return new Promise((resolve) => {
-      const socket = connect({ port: this.#options.port, host: this.#options.host ?? '127.0.0.1', noDelay: true });
       let sentAt = 0;
       const next = () => {
         sentAt = performance.now();
@@ -74,8 +74,20 @@ class Run {
         this.#count(status, performance.now() - sentAt);
         next();
       });
+      const socket = connect({
+        port: this.#options.port,
+        host: this.#options.host ?? '127.0.0.1',
+        noDelay: true,
+        // Read into one buffer, past the stream: two thirds of the time.
+        onread: {
+          buffer: Buffer.allocUnsafe(READ_BYTES),
+          callback: (bytes, buffer) => {
+            answers.push((buffer as Buffer).subarray(0, bytes));
+            return true;
+          },
+        },
+      });
       socket.on('connect', next);
-      socket.on('data', (chunk: Buffer) => answers.push(chunk));
       socket.on('error', () => {
         this.#errors += 1;
       });
@@ -133,22 +145,42 @@ class Run {
 class AnswerReader {
   readonly #onAnswer: (status: number) => void;
   #pending: Buffer = Buffer.alloc(0);
+  /** Of the last answer: its content length as it stood, where it stood, and the bytes of the whole. */
+  #length = { field: Buffer.alloc(0), at: 0, bytes: 0 };
 
   constructor(onAnswer: (status: number) => void) {
     this.#onAnswer = onAnswer;
   }
 
+  /** The chunk is only valid during the call. */
   push(chunk: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    const headEnd = this.#pending.indexOf(HEAD_END);
-    if (headEnd < 0) return;
-    const head = this.#pending.toString('latin1', 0, headEnd);
-    const length = /content-length: *(\d+)/i.exec(head)?.[1] ?? '0';
-    const end = headEnd + 4 + Number(length);
-    if (this.#pending.length < end) return;
-    this.#pending = this.#pending.subarray(end);
-    this.#onAnswer(Number(head.slice(9, 12)));
+    if (this.#pending.length === 0 && this.#isLikeLast(chunk)) this.#onAnswer(statusOf(chunk));
+    else this.#pushPiece(chunk);
   }
+
+  #pushPiece(chunk: Buffer): void {
+    const bytes = Buffer.concat([this.#pending, chunk]);
+    this.#pending = bytes;
+    const headEnd = bytes.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const field = /content-length: *(\d+)\r/i.exec(bytes.toString('latin1', 0, headEnd + 1));
+    const end = headEnd + 4 + Number(field?.[1] ?? 0);
+    if (bytes.length < end) return;
+    if (field) this.#length = { field: Buffer.from(field[0]), at: field.index, bytes: end };
+    this.#pending = bytes.subarray(end);
+    this.#onAnswer(statusOf(bytes));
+  }
+
+  /** Nearly all answers of a run are of one length: then the field says the same in the same place. */
+  #isLikeLast(chunk: Buffer): boolean {
+    const { field, at, bytes } = this.#length;
+    return chunk.length === bytes && field.compare(chunk, at, at + field.length) === 0;
+  }
+}
+
+/** `HTTP/1.1 202 …` */
+function statusOf(answer: Buffer): number {
+  return [9, 10, 11].reduce((status, at) => status * 10 + (answer[at] ?? 0) - 0x30, 0);
 }
 
 function finish(socket: Socket, resolve: () => void): void {
