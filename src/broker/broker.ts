@@ -89,7 +89,8 @@ export class Broker {
     const begun = this.#options.clock.monotonic();
     try {
       const fits = messages.every((message) => message.payload.length <= this.capabilities.messageBytesMax);
-      const results = await (fits ? this.#publishRetrying(messages) : this.#publishSplit(messages));
+      let results = await (fits ? this.#publishOnce(messages) : this.#publishSplit(messages));
+      if (fits && results.some(notSent)) results = await this.#publishAgain(messages, results);
       this.#count(messages, results);
       return results;
     } finally {
@@ -135,7 +136,8 @@ export class Broker {
   async #publishSplit(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const bytesMax = this.capabilities.messageBytesMax;
     const parts = messages.map((message) => splitMessage(message, bytesMax));
-    const results = await this.#publishRetrying(parts.flatMap((part) => part ?? []));
+    const pieces = parts.flatMap((part) => part ?? []);
+    const results = await this.#publishAgain(pieces, await this.#publishOnce(pieces));
     let next = 0;
     return parts.map((part) => {
       if (part === null) return { error: tooLarge(bytesMax) };
@@ -145,9 +147,11 @@ export class Broker {
     });
   }
 
-  async #publishRetrying(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    const first = await this.#publishOnce(messages);
-    if (!first.some(notSent)) return first;
+  /** Tries again what surely was not sent. */
+  async #publishAgain(
+    messages: readonly Message[],
+    first: readonly PublishResult[],
+  ): Promise<readonly PublishResult[]> {
     const results = [...first];
     for (let attempt = 1; attempt < this.#retry.attemptsMax; attempt += 1) {
       const again = results.flatMap((result, index) => (notSent(result) ? [index] : []));

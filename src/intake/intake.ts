@@ -88,30 +88,35 @@ export class Intake {
     if (dataset !== null && !this.#options.datasets.has(dataset)) throw unknownDataset(dataset);
     const bytes = this.#admission.enter(this.#wireBody(request), headers['content-encoding']);
     try {
-      return await this.#taken(request, { form, idempotencyKey });
+      const drafted = this.#draft(request, { form, idempotencyKey });
+      // Nearly every draft is there at once, and to wait for it takes longer than to look.
+      const { messages, result } = (drafted instanceof Promise ? await drafted : drafted).finish();
+      for (const published of await this.#options.publish(messages)) {
+        if ('error' in published) throw published.error;
+      }
+      this.#options.onTakenIn?.(messages);
+      return result;
     } finally {
       this.#admission.leave(bytes);
     }
   }
 
-  async #taken(request: IntakeRequest, { form, idempotencyKey }: Stated): Promise<IntakeResult> {
-    const { dataset, strict, body: wire } = request;
+  #draft(request: IntakeRequest, stated: Stated): Draft | Promise<Draft> {
     const encoding = request.headers['content-encoding'];
-    const body = plainBody(encoding === undefined ? wire : await decodeBody(wire, encoding, this.#limits));
+    if (encoding === undefined) return this.#read(request.body, request, stated);
+    return decodeBody(request.body, encoding, this.#limits).then((body) => this.#read(body, request, stated));
+  }
+
+  #read(decoded: Buffer, request: IntakeRequest, { form, idempotencyKey }: Stated): Draft | Promise<Draft> {
+    const { dataset, strict } = request;
+    const body = plainBody(decoded);
     const now = this.#options.clock.now();
     const draftOf = () => {
       const draft = new Draft({ dataset, idempotencyKey, strict, now, limits: this.#limits });
-      this.#read(form, body, { request, draft });
+      this.#readEvents(form, body, { request, draft });
       return draft;
     };
-    const done = atOnce(draftOf);
-    const draft = done ? done.value : await this.#turns.take(() => watched(draftOf, () => this.#renew()));
-    const { messages, result } = draft.finish();
-    for (const published of await this.#options.publish(messages)) {
-      if ('error' in published) throw published.error;
-    }
-    this.#options.onTakenIn?.(messages);
-    return result;
+    return atOnce(draftOf)?.value ?? this.#turns.take(() => watched(draftOf, () => this.#renew()));
   }
 
   #wireBody({ body }: IntakeRequest): Buffer {
@@ -123,7 +128,7 @@ export class Intake {
     return body;
   }
 
-  #read(form: Form, body: Buffer, { request, draft }: { request: IntakeRequest; draft: Draft }): void {
+  #readEvents(form: Form, body: Buffer, { request, draft }: { request: IntakeRequest; draft: Draft }): void {
     const { dataset } = request;
     // The lines of NDJSON stand alone, in their encoding too.
     if (form !== 'ndjson') requireUtf8(body);
