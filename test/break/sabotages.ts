@@ -13,8 +13,14 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'the fsync of a group commit removed',
     file: `${LOG}/tail.ts`,
-    find: '    try {\n      await this.#state.file.sync();\n    } catch (error) {\n      // Even',
-    replace: '    try {\n    } catch (error) {\n      // Even',
+    find: '    try {\n      await file.sync();\n    } catch (error) {\n',
+    replace: '    try {\n    } catch (error) {\n',
+  },
+  {
+    name: 'a small group written over zeros and not synced',
+    file: `${LOG}/tail.ts`,
+    find: "this.#path(), 'synced')",
+    replace: "this.#path(), 'write')",
   },
   {
     name: 'acknowledged before it is durable',
@@ -25,9 +31,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'shown to readers before it is durable',
     file: `${LOG}/tail.ts`,
-    find: '    this.#allocated = Math.max(this.#allocated, limit + (ahead ? ZEROS.length : 0));\n',
+    find: '    const isSmall = group.bytes <= SMALL_GROUP_BYTES;\n',
     replace:
-      '    this.#allocated = Math.max(this.#allocated, limit + (ahead ? ZEROS.length : 0));\n' +
+      '    const isSmall = group.bytes <= SMALL_GROUP_BYTES;\n' +
       '    end.advance({ offset: group.first + group.messages.length - 1, segment: this.#state.header.first, byte: limit });\n',
   },
   {
