@@ -1,14 +1,26 @@
 import { STATUS_CODES } from 'node:http';
 import { systemClock } from '../lib/clock.ts';
-import type { TextAnswer } from './answer.ts';
+import type { Answer, TextAnswer } from './answer.ts';
 import { fieldsOf } from './sending.ts';
 
 /** The answer as it goes over the wire, in the words and the order of Node's server. */
 export function textOf({ status, headers, body }: TextAnswer, requestId: string, connection: string): string {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
-  const fields = fieldsOf(requestId, headers);
+  const line = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nx-request-id: ${requestId}\r\n`;
+  const size = `content-length: ${Buffer.byteLength(body)}\r\nDate: ${dateText()}\r\n${connection}\r\n\r\n`;
+  return `${line}${fieldsText(headers)}${size}${body}`;
+}
+
+/** Of headers that are the same object each time; those of an accepted event are. */
+const texts = new WeakMap<Answer['headers'], string>();
+
+function fieldsText(headers: Answer['headers']): string {
+  const known = texts.get(headers);
+  if (known !== undefined) return known;
+  const fields = fieldsOf(headers);
+  let text = '';
   for (let at = 0; at < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`;
-  return `${text}content-length: ${Buffer.byteLength(body)}\r\nDate: ${dateText()}\r\n${connection}\r\n\r\n${body}`;
+  if (Object.isFrozen(headers)) texts.set(headers, text);
+  return text;
 }
 
 /** Said of the connection in its last answer. */

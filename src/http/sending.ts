@@ -41,14 +41,14 @@ export async function sendRefusal(exchange: Exchange, answer: Answer): Promise<v
 }
 
 function rawHeaders({ requestId, outgoing }: Exchange, headers: Answer['headers']): string[] {
-  const raw = fieldsOf(requestId, headers);
+  const raw = ['x-request-id', requestId, ...fieldsOf(headers)];
   if (!outgoing.shouldKeepAlive) raw.push('connection', 'close');
   return raw;
 }
 
 /** What every answer says, and its own headers. Flat name, value, name, value: the form that Node writes without copying. */
-export function fieldsOf(requestId: string, headers: Answer['headers']): string[] {
-  const fields = ['x-request-id', requestId, 'x-content-type-options', 'nosniff'];
+export function fieldsOf(headers: Answer['headers']): string[] {
+  const fields = ['x-content-type-options', 'nosniff'];
   // Data belongs in no shared cache unless its endpoint says so.
   if (headers['cache-control'] === undefined) fields.push('cache-control', 'no-store');
   for (const name in headers) fields.push(name, headers[name] as string);

@@ -25,8 +25,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'acknowledged before it is durable',
     file: `${LOG}/writer.ts`,
-    find: '    await tail.append(group);\n    onDurable(group);\n    group.succeed(tail.course);\n',
-    replace: '    group.succeed(tail.course);\n    await tail.append(group);\n    onDurable(group);\n',
+    find: '    await tail.append(group);\n',
+    replace: '    group.succeed(tail.course);\n    await tail.append(group);\n',
   },
   {
     name: 'shown to readers before it is durable',

@@ -36,12 +36,16 @@ export class DiskGuard {
     this.#path = join(options.folder, 'reserve');
   }
 
-  /** Why nothing more should be written, or null. Looks at the disk once a second at most. */
-  async refusal(): Promise<string | null> {
-    const { clock, io, folder, usedRatioMax } = this.#options;
-    const now = clock.monotonic();
+  /** Why nothing more should be written, or null. Looks at the disk once a second at most, and says at once what it knows. */
+  refusal(): string | null | Promise<string | null> {
+    const now = this.#options.clock.monotonic();
     if (now - this.#checkedAt < CHECK_EVERY_MS) return this.#refusal;
     this.#checkedAt = now;
+    return this.#look();
+  }
+
+  async #look(): Promise<string | null> {
+    const { io, folder, usedRatioMax } = this.#options;
     const { freeBytes, totalBytes } = await io.space(folder);
     const usedRatio = 1 - freeBytes / totalBytes;
     this.#warn(usedRatio);

@@ -27,6 +27,13 @@ export interface WriterOptions {
 
 const POOL_BUFFERS_MAX = 2;
 
+/** A group on its way to the disk. */
+interface Commit {
+  readonly group: Group;
+  /** Null once it is durable; never rejects. */
+  readonly failure: Promise<{ readonly cause: unknown } | null>;
+}
+
 /**
  * Group commit: messages gather in a group while the one before is written and synced, and one sync serves all of a
  * group. Nothing resolves before its sync; after a failed one nothing resolves any more.
@@ -91,21 +98,36 @@ export class LogWriter {
   async #run(): Promise<void> {
     // One turn of the event loop: requests that arrived together are committed together.
     await nextTurn();
-    for (let group = this.#queue.shift(); group; group = this.#queue.shift()) {
-      try {
-        await this.#commit(group);
-      } catch (error) {
-        this.#fail(group, error);
-      }
+    let commit = this.#begin();
+    while (commit) {
+      const failure = await commit.failure;
+      if (failure) this.#fail(commit.group, failure.cause);
+      // The next group is with the disk before the callers of this one are answered, which takes as long as a sync.
+      const next = this.#begin();
+      if (!failure) this.#succeed(commit.group);
+      commit = next;
     }
     this.#running = null;
   }
 
-  async #commit(group: Group): Promise<void> {
-    const { guard, tail, onDurable } = this.#options;
-    const refusal = await guard.refusal();
+  /** Writes and syncs the group that waits first. */
+  #begin(): Commit | null {
+    const group = this.#queue.shift();
+    if (!group) return null;
+    const done = () => null;
+    return { group, failure: this.#append(group).then(done, (cause: unknown) => ({ cause })) };
+  }
+
+  async #append(group: Group): Promise<void> {
+    const { guard, tail } = this.#options;
+    const known = guard.refusal();
+    const refusal = known instanceof Promise ? await known : known;
     if (refusal !== null) throw Object.assign(new Error(refusal), { code: 'ENOSPC' });
     await tail.append(group);
+  }
+
+  #succeed(group: Group): void {
+    const { tail, onDurable } = this.#options;
     onDurable(group);
     group.succeed(tail.course);
     if (this.#pool.length < POOL_BUFFERS_MAX && group.buffer.length <= LOG_LIMITS.groupBytesMax) {
