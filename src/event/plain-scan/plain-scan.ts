@@ -48,7 +48,7 @@ export class PlainScan {
     const memory = this.#memory;
     if (memory.body !== bytes || memory.table !== this.#table) return 0;
     const end = memory.scan(from);
-    if (end > to || end - from > INTAKE_LIMITS.eventBytesMax) return 0;
+    if (end === 0 || end > to || end - from > INTAKE_LIMITS.eventBytesMax) return 0;
     for (const column of this.#asked) if (!this.#check.fitsAt(bytes, memory.found, column)) return 0;
     return end;
   }

@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { EVENT_SCHEMA, eventLine, eventLines } from '../../../bench/events.ts';
+import { plainScanLaw } from '../../../test/fuzz/laws/plain-scan.ts';
+import { AzudError } from '../../error/azud-error.ts';
+import { PLAIN_SCAN_LIMITS } from '../../limits.ts';
+import type { JsonSchema } from '../dataset.ts';
+import { isDateTime } from '../formats.ts';
+import { KIND } from '../json/number.ts';
+import { JsonScanner } from '../json/scanner.ts';
+import { compilePlainCheck } from '../plain-check.ts';
+import { compileDataset, createValidator } from '../validator.ts';
+import { COLUMNS_MAX, LAYOUT, RULE } from './layout.ts';
+import { compilePlainScan, type PlainScan } from './plain-scan.ts';
+
+function scanOf(properties: Record<string, unknown>, more: object = {}): PlainScan {
+  const schema: JsonSchema = { type: 'object', properties, ...more };
+  const columns = Object.keys(properties).map((name) => ({ name, type: 'json' as const, required: false }));
+  const check = compilePlainCheck(schema, columns);
+  return (check && compilePlainScan(check)) ?? assert.fail('there is no plain scan of this schema');
+}
+
+/** Where the scan says that the event ends, 0 for "not sure". */
+function endOf(scan: PlainScan, event: string | Buffer): number {
+  const bytes = Buffer.from(event);
+  scan.begin(bytes);
+  return scan.read(bytes, 0, bytes.length);
+}
+
+const isYes = (scan: PlainScan, event: string | Buffer): boolean => endOf(scan, event) === Buffer.byteLength(event);
+
+const scanner = new JsonScanner([]);
+
+/** Is it one value of these kinds to the strict scanner? */
+function isPlain(value: Buffer, kinds: number): boolean {
+  try {
+    return (
+      scanner.read(value, 0, value.length) === value.length &&
+      scanner.fault === null &&
+      (scanner.kind & kinds) === scanner.kind
+    );
+  } catch (error) {
+    assert.ok(error instanceof AzudError);
+    return false;
+  }
+}
+
+describe('the plain scan', () => {
+  it('says yes to every event of the benchmarks, and where it ends', () => {
+    const scan = scanOf(EVENT_SCHEMA.properties, { required: EVENT_SCHEMA.required });
+    const body = eventLines(0, 3_000);
+    scan.begin(body);
+    let count = 0;
+    for (let from = 0; from < body.length; count += 1) {
+      const end = scan.read(body, from, body.length);
+      assert.equal(end, body.indexOf('\n', from));
+      from = end + 1;
+    }
+    assert.equal(count, 3_000);
+  });
+
+  it('never says yes where the strict scanner, the plain check or Ajv does not', () => {
+    let yes = 0;
+    const law = plainScanLaw(() => {
+      yes += 1;
+    });
+    fc.assert(law, { numRuns: 150 });
+    assert.ok(yes > 250, `of 1,500 events it said yes to ${yes}`);
+  });
+
+  it('says where each value lies, and of what kind it is', () => {
+    const scan = scanOf({ a: true, b: true, c: true, d: true, e: true, f: true });
+    const event = Buffer.from(' {"b":"é","a":-1.50, "d" :true,"f":null,"c":12}');
+    assert.equal(scan.read(event, 1, event.length), 0, 'nothing was begun');
+    const plain = Buffer.from(event.toString().replace('" :', '":'));
+    scan.begin(plain);
+    assert.equal(scan.read(plain, 1, plain.length), plain.length);
+    const { kinds, starts, ends } = scan.found;
+    assert.deepEqual(
+      [0, 1, 2, 3, 4, 5].map((i) => [kinds[i], kinds[i] && plain.toString('utf8', starts[i], ends[i])]),
+      [
+        [KIND.FLOAT, '-1.50'],
+        [KIND.STRING, '"é"'],
+        [KIND.INTEGER, '12'],
+        [KIND.BOOLEAN, 'true'],
+        [0, 0],
+        [KIND.NULL, 'null'],
+      ],
+    );
+  });
+
+  it('is not sure of an event that is cut at any byte, whatever stood in its memory before', () => {
+    const scan = scanOf(EVENT_SCHEMA.properties);
+    const event = Buffer.from(eventLine(7));
+    for (let length = 0; length < event.length; length += 1) {
+      assert.ok(isYes(scan, event));
+      assert.equal(endOf(scan, event.subarray(0, length)), 0, `cut at ${length}`);
+      scan.begin(event);
+      assert.equal(scan.read(event, 0, length), 0, `cut at ${length} by its end`);
+    }
+  });
+
+  it('knows a plain string by every byte at every place of it', () => {
+    const scan = scanOf({ s: { type: 'string' } });
+    for (let length = 0; length <= 35; length += 1) {
+      for (let at = 0; at < length; at += 1) {
+        for (let byte = 0; byte < 256; byte += 1) {
+          const event = Buffer.from(`{"s":"${'x'.repeat(length)}"}`);
+          event[6 + at] = byte;
+          if (!isUtf8(event)) continue;
+          assert.equal(isYes(scan, event), isPlain(event.subarray(5, -1), KIND.STRING), event.toString('latin1'));
+        }
+      }
+    }
+  });
+
+  it('knows short numbers', () => {
+    const scan = scanOf({ n: { type: 'number' } });
+    const digits = '1234567890123456789';
+    const whole = [
+      '0',
+      '00',
+      '01',
+      '-0',
+      '-',
+      '--1',
+      '+1',
+      '',
+      ...[1, 9, 14, 15, 16, 17].map((n) => digits.slice(0, n)),
+    ];
+    const rest = [
+      '',
+      '.',
+      '.5',
+      '.05',
+      '.5.',
+      '.5e1',
+      'e1',
+      'E1',
+      '.5f',
+      ' ',
+      'x',
+      ...[8, 14, 16].map((n) => `.${digits.slice(0, n)}`),
+    ];
+    for (const text of whole.flatMap((start) => rest.map((end) => start + end))) {
+      const sure = isYes(scan, `{"n":${text}}`);
+      const plain = isPlain(Buffer.from(text.trim()), KIND.INTEGER | KIND.FLOAT);
+      // Of the rare ones with more than 15 digits on one side of the point it is not sure.
+      if (/\d{16}/.test(text)) assert.ok(plain || !sure, text);
+      else assert.equal(sure, plain, text);
+    }
+  });
+
+  it('holds numbers to their bounds, exactly', () => {
+    const scan = scanOf({ n: { type: 'number', minimum: -0.3, exclusiveMaximum: 9007199254740.99 } });
+    const expected = { '-0.3': true, '-0.30': true, '-0.300000000000001': true, '-0.31': false, '-1': false };
+    for (const [text, yes] of Object.entries(expected)) {
+      assert.equal(isYes(scan, `{"n":${text}}`), yes && Number(text) >= -0.3, text);
+    }
+    for (const text of ['9007199254740.99', '9007199254740.98', '9007199254740.9', '9007199254741']) {
+      assert.equal(isYes(scan, `{"n":${text}}`), Number(text) < 9007199254740.99, text);
+    }
+    assert.ok(!isYes(scan, '{"n":0.1234567890123456}'), 'too long to be compared here');
+  });
+
+  it('knows days and times as the formats do', () => {
+    const day = scanOf({ d: { type: 'string', format: 'date' } });
+    const time = scanOf({ t: { type: 'string', format: 'date-time' } });
+    const two = (n: number) => String(n).padStart(2, '0');
+    for (const year of ['0000', '0001', '1900', '2000', '2023', '2024', '9999']) {
+      for (let month = 0; month <= 13; month += 1) {
+        for (let of = 0; of <= 32; of += 1) {
+          const date = `${year}-${two(month)}-${two(of)}`;
+          assert.equal(isYes(day, `{"d":"${date}"}`), isDateTime(`${date}T00:00:00Z`), date);
+          assert.equal(isYes(time, `{"t":"${date}T23:59:59.5Z"}`), isDateTime(`${date}T23:59:59.5Z`), date);
+        }
+      }
+    }
+    const moment = '2026-01-31T08:15:30.123456+05:45';
+    for (let at = 0; at < moment.length; at += 1) {
+      for (const char of '0123456789-+:.TZz/ ;') {
+        const text = moment.slice(0, at) + char + moment.slice(at + 1);
+        assert.equal(isYes(time, `{"t":"${text}"}`), isDateTime(text), text);
+        assert.ok(isDateTime(text.slice(0, at)) || !isYes(time, `{"t":"${text.slice(0, at)}"}`), text.slice(0, at));
+      }
+    }
+    assert.ok(!isYes(time, '{"t":"0001-01-01T00:00:00+01:00"}'), 'an offset may carry it out of the calendar');
+  });
+
+  it('knows the options of an enumeration, and lengths', () => {
+    const scan = scanOf({
+      e: { enum: ['', 'a', 'ab', 'exactly 14 byt', 'exactly 16 bytes', 'ñandú', 'longer than one vector'] },
+      s: { type: 'string', minLength: 2, maxLength: 4 },
+    });
+    for (const yes of ['', 'a', 'ab', 'exactly 14 byt', 'exactly 16 bytes', 'ñandú', 'longer than one vector'])
+      assert.ok(isYes(scan, JSON.stringify({ e: yes })), yes);
+    for (const no of ['b', 'abc', 'exactly 14 by', 'exactly 16 byteS', 'ñandu', 'longer than one vectoR'])
+      assert.ok(!isYes(scan, JSON.stringify({ e: no })), no);
+    const lengths = ['', 'a', 'ab', 'abcd', 'abcde'].map((s) => isYes(scan, JSON.stringify({ s })));
+    assert.deepEqual(lengths, [false, false, true, true, false]);
+  });
+
+  it('tells keys from their prefixes, in any order, and is not sure of those that stand twice', () => {
+    const long = 'k'.repeat(63);
+    const names = ['a', 'ab', 'abc', 'k'.repeat(12), 'k'.repeat(13), 'k'.repeat(14), 'k'.repeat(62), long, 'ñ'];
+    const scan = scanOf(Object.fromEntries(names.map((name) => [name, { type: 'integer' }])), { required: ['ab'] });
+    for (let turn = 0; turn < names.length; turn += 1) {
+      const order = [...names.slice(turn), ...names.slice(0, turn)];
+      for (const keys of [order, order.toReversed()]) {
+        const pairs = keys.map((key, i) => `${JSON.stringify(key)}:${i}`);
+        assert.ok(isYes(scan, `{${pairs.join(',')}}`), keys.join());
+        assert.ok(isYes(scan, `{ ${pairs.join(', ')} }`), 'with spaces');
+        assert.ok(!isYes(scan, `{${[...pairs, pairs[turn]].join(',')}}`), 'a key twice');
+      }
+    }
+    for (const no of ['{}', '{"a":1}', '{"ab":1,}', '{,"ab":1}', '{"ab":1 "a":1}', '{"ab":1,"abcd":1}', '{"ab" 1}'])
+      assert.ok(!isYes(scan, no), no);
+    assert.ok(isYes(scanOf({ a: true }), '{}'));
+  });
+
+  it('never takes a name for a key that JSON would write otherwise', () => {
+    const scan = scanOf({ 'a"b': true, 'c\\d': true, '\ud800': true });
+    for (const no of ['{"a"b":1}', '{"c\\d":1}', '{"\ufffd":1}', '{"a\\"b":1}', '{\0:1}'])
+      assert.ok(!isYes(scan, no), no);
+  });
+
+  it('knows datasets of many columns, and leaves those of too many to the scanner', () => {
+    const wide = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, i]));
+    const columns = (count: number) =>
+      Object.fromEntries(Object.keys(wide(count)).map((name) => [name, { type: 'integer' }]));
+    for (const count of [33, 65, 200, COLUMNS_MAX]) {
+      const scan = scanOf(columns(count), { required: Object.keys(columns(count)) });
+      const { c0, ...rest } = wide(count);
+      assert.ok(isYes(scan, JSON.stringify({ c0, ...rest })));
+      assert.ok(isYes(scan, JSON.stringify({ ...rest, c0 })));
+      assert.ok(!isYes(scan, JSON.stringify(rest)), 'one is missing');
+    }
+    assert.throws(() => scanOf(columns(COLUMNS_MAX + 1)), /no plain scan/);
+    assert.throws(
+      () => scanOf({ e: { enum: Array.from({ length: 9_000 }, (_, i) => `option ${i}`) } }),
+      /no plain scan/,
+    );
+  });
+
+  it('stops to look for keys that come in ever another order', () => {
+    const names = Array.from({ length: COLUMNS_MAX }, (_, i) => `c${i}`);
+    const scan = scanOf(Object.fromEntries(names.map((name) => [name, true])));
+    const scattered = names.map((_, i) => names[(i * 211) % names.length]);
+    const event = `{${scattered.map((name) => `"${name}":1`).join()}}`;
+    assert.ok(!isYes(scan, event));
+    assert.ok(Array.from({ length: 200 }, () => isYes(scan, event)).includes(true), 'it remembers what followed');
+  });
+});
+
+describe('the memory of the plain scan', () => {
+  it('is shared: whoever begins last may read, and only from what was begun', () => {
+    const [a, b] = [scanOf({ a: { type: 'integer' } }), scanOf({ b: { type: 'string' } })];
+    const [one, other] = [Buffer.from('{"a":1}'), Buffer.from('{"b":"x"}')];
+    a.begin(one);
+    assert.equal(a.read(one, 0, 7), 7);
+    assert.equal(a.read(Buffer.from(one), 0, 7), 0, 'other bytes');
+    b.begin(other);
+    assert.equal(a.read(one, 0, 7), 0);
+    assert.equal(b.read(other, 0, 9), 9);
+    a.begin(one);
+    assert.equal(b.read(other, 0, 9), 0);
+    assert.equal(a.read(one, 0, 7), 7);
+  });
+
+  it('grows with the body, and takes none that is too large', () => {
+    const scan = scanOf({ s: { type: 'string' } });
+    for (const bytes of [100_000, 1_000_000, PLAIN_SCAN_LIMITS.bodyBytesMax, 10]) {
+      const line = Buffer.from(`{"s":"x"}`);
+      const body = Buffer.alloc(bytes, ' ');
+      line.copy(body, bytes - line.length);
+      scan.begin(body);
+      assert.equal(scan.read(body, bytes - line.length, bytes), bytes);
+      assert.equal(scan.found.ends[0], bytes - 1);
+    }
+    const large = Buffer.alloc(PLAIN_SCAN_LIMITS.bodyBytesMax + 1, '{"s":"x"}');
+    scan.begin(large);
+    assert.equal(scan.read(large, 0, 9), 0);
+    // A position and a kind travel in one number of 32 bits.
+    assert.ok(LAYOUT.BODY + PLAIN_SCAN_LIMITS.bodyBytesMax < 2 ** 24);
+  });
+
+  it('is laid out alike in both languages', () => {
+    const source = readFileSync(new URL('./assembly.ts', import.meta.url), 'utf8');
+    const there = new Map(
+      [...source.matchAll(/^const (\w+): \w+ = (\w+);/gm)].map(([, name, value]) => [name, Number(value)]),
+    );
+    const rules = Object.entries(RULE).map(([name, bit]) => [`RULE_${name}`, bit] as const);
+    for (const [name, value] of [...Object.entries(LAYOUT), ...rules]) assert.equal(there.get(name), value, name);
+    for (const name of ['STRING', 'INTEGER', 'FLOAT', 'BOOLEAN', 'NULL'] as const)
+      assert.equal(there.get(name), KIND[name], name);
+  });
+});
+
+describe('a validator with the plain scan', () => {
+  it('reads ids from what the scan found', () => {
+    const schema = {
+      type: 'object',
+      properties: { n: { type: 'integer' }, id: { type: 'string' }, k: { type: 'string' } },
+    };
+    const validator = createValidator(compileDataset('d', { schema, event_id: '/id', key: '/k', mode: 'upsert' }));
+    const bytes = Buffer.from('{"n":1,"id":"e-1","k":"x"},{"n":1,"id":"","k":"x"},{"n":2,"id":"e-2"}');
+    validator.begin(bytes);
+    const read = (from: number) => {
+      const end = validator.readPlain(bytes, from, bytes.length);
+      return [end, validator.eventId, validator.errors.map(({ path }) => path)];
+    };
+    assert.deepEqual(read(0), [26, 'e-1', []]);
+    assert.deepEqual(read(27), [50, null, ['/id']]);
+    assert.deepEqual(read(51), [bytes.length, 'e-2', ['/k']]);
+  });
+});
