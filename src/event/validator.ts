@@ -138,7 +138,7 @@ export class Validator {
     try {
       requireText(bytes);
       this.begin(bytes);
-      this.readWhole(bytes, 0, bytes.length);
+      if (this.readPlain(bytes, 0, bytes.length) !== bytes.length) this.readWhole(bytes, 0, bytes.length);
     } catch (error) {
       if (!isAzudError(error)) throw error;
       this.errors = [rowErrorOf(error)];
@@ -156,11 +156,6 @@ export class Validator {
       if (!isAzudError(error)) throw error;
       return rowErrorOf(error);
     }
-  }
-
-  /** `read`, and nothing but white space may follow up to `to`. @throws AzudError `invalid-json`, `too-deep` */
-  readWhole(bytes: Buffer, from: number, to: number): void {
-    this.scanner.expectEnd(bytes, this.read(bytes, from, to), to);
   }
 
   /** Bytes of which events are about to be read, and that do not change until they are: it makes most reads fast. */
@@ -186,6 +181,14 @@ export class Validator {
     this.extras = false;
     if (this.#id || this.#key) this.#readIds(bytes, scan.found);
     return end;
+  }
+
+  /**
+   * As `read`, of an event of which `readPlain` was not sure, and nothing but white space may follow up to `to`.
+   * @throws AzudError `invalid-json`, `too-deep`
+   */
+  readWhole(bytes: Buffer, from: number, to: number): void {
+    this.scanner.expectEnd(bytes, this.#readStrictly(bytes, from, to), to);
   }
 
   #readStrictly(bytes: Buffer, from: number, to: number): number {

@@ -15,9 +15,10 @@ export function readNdjson(body: Buffer, validator: Validator, draft: Draft): vo
   validator.begin(body);
   for (let from = 0; from < body.length; ) {
     const end = whole ? validator.readPlain(body, from, body.length) : 0;
-    if (end > 0 && (end === body.length || body[end] === BYTE.LF)) {
+    const after = body[end] === BYTE.CR ? end + 1 : end;
+    if (end > 0 && (after === body.length || body[after] === BYTE.LF)) {
       draft.take(validator, { body, from, to: end, clean: true });
-      from = end + 1;
+      from = after + 1;
       continue;
     }
     const lf = body.indexOf(BYTE.LF, from);

@@ -3,7 +3,7 @@
  *
  * It says yes to an event, by answering where it ends, only when it is sure that the strict scanner finds no fault and the
  * plain check says yes; 0 means "not sure" of anything else, and is cheap to say. So it knows little: an object of declared
- * keys, each once, whose values are strings without escapes, short numbers, booleans and nulls, on one line.
+ * keys, each once, whose values are strings, short numbers, booleans and nulls, on one line.
  *
  * The body lies at BODY with zeros behind it. A zero is part of no token, so nothing here asks where the body ends: every
  * loop over bytes stops there, and what was read beyond the end of the event is told by the position that is answered.
@@ -40,6 +40,7 @@ const KEY: usize = 80;
 const OPTION: usize = 16;
 
 const STRING: u32 = 1;
+const ESCAPED: u32 = 2;
 const INTEGER: u32 = 4;
 const FLOAT: u32 = 8;
 const BOOLEAN: u32 = 64;
@@ -58,10 +59,12 @@ const PLUS: u32 = 0x2b;
 const COMMA: u32 = 0x2c;
 const MINUS: u32 = 0x2d;
 const DOT: u32 = 0x2e;
+const SLASH: u32 = 0x2f;
 const ZERO: u32 = 0x30;
 const COLON: u32 = 0x3a;
 const BACKSLASH: u32 = 0x5c;
 const UPPER_Z: u32 = 0x5a;
+const LOWER_U: u32 = 0x75;
 const OPEN_OBJECT: u32 = 0x7b;
 const CLOSE_OBJECT: u32 = 0x7d;
 /** `true`, `null` and the end of `false`, as they lie in memory. */
@@ -153,10 +156,8 @@ function equal(a: usize, b: usize, length: u32): bool {
 function value(at: usize, column: usize): usize {
   const byte: u32 = load<u8>(at);
   if (byte === QUOTE) {
-    const end = stringEnd(at + 1);
-    if (end === 0) return 0;
-    const rules = load<u32>(column, RULES);
-    return rules === 0 || stringFits(at, end, column) ? (end << 8) | STRING : 0;
+    const read = string(at + 1);
+    return load<u32>(column, RULES) === 0 || stringFits(at, read >> 8, column) ? read : 0;
   }
   if (byte === MINUS || isDigit(byte)) return number(at, column);
   const word = load<u32>(at);
@@ -165,8 +166,9 @@ function value(at: usize, column: usize): usize {
   return byte === 0x66 && load<u32>(at + 1) === ALSE ? ((at + 5) << 8) | BOOLEAN : 0;
 }
 
-/** The position behind the quote that ends the string, 0 where an escape or a control character comes first. */
-function stringEnd(at: usize): usize {
+/** Reads from behind the opening quote. As `value`. */
+function string(at: usize): usize {
+  let kind = STRING;
   while (true) {
     const bytes = v128.load(at);
     const quotes = i8x16.eq(bytes, i8x16.splat(QUOTE as i8));
@@ -174,10 +176,42 @@ function stringEnd(at: usize): usize {
     const stops: u32 = i8x16.bitmask(v128.or(quotes, others));
     if (stops !== 0) {
       at += ctz(stops) as usize;
-      return load<u8>(at) === QUOTE ? at + 1 : 0;
+      const byte: u32 = load<u8>(at);
+      if (byte === QUOTE) return ((at + 1) << 8) | kind;
+      if (byte !== BACKSLASH) return 0;
+      at = escapeEnd(at + 1);
+      if (at === 0) return 0;
+      kind = ESCAPED;
+    } else {
+      at += 16;
     }
-    at += 16;
   }
+}
+
+/** The position behind the escape whose backslash stands before `at`, both halves of a pair; 0 where it is none. */
+function escapeEnd(at: usize): usize {
+  const byte: u32 = load<u8>(at);
+  if (byte !== LOWER_U) {
+    const simple = byte === QUOTE || byte === BACKSLASH || byte === SLASH || byte === 0x62 || byte === 0x66;
+    return simple || byte === 0x6e || byte === 0x72 || byte === 0x74 ? at + 1 : 0;
+  }
+  const unit = hex4(at + 1);
+  if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff)) return 0;
+  if (unit < 0xd800 || unit > 0xdfff) return at + 5;
+  const low = load<u8>(at + 5) === BACKSLASH && load<u8>(at + 6) === LOWER_U ? hex4(at + 7) : -1;
+  return low >= 0xdc00 && low <= 0xdfff ? at + 11 : 0;
+}
+
+/** Four hexadecimal digits as a number, negative when they are none. */
+function hex4(at: usize): i32 {
+  return (hex(at) << 12) | (hex(at + 1) << 8) | (hex(at + 2) << 4) | hex(at + 3);
+}
+
+function hex(at: usize): i32 {
+  const byte: u32 = load<u8>(at);
+  if (isDigit(byte)) return byte - ZERO;
+  const letter = (byte | 0x20) - 0x61;
+  return letter < 6 ? letter + 10 : -1;
 }
 
 /** As `value`. */

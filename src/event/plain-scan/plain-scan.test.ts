@@ -111,9 +111,41 @@ describe('the plain scan', () => {
           const event = Buffer.from(`{"s":"${'x'.repeat(length)}"}`);
           event[6 + at] = byte;
           if (!isUtf8(event)) continue;
-          assert.equal(isYes(scan, event), isPlain(event.subarray(5, -1), KIND.STRING), event.toString('latin1'));
+          assert.equal(
+            isYes(scan, event),
+            isPlain(event.subarray(5, -1), KIND.STRING | KIND.ESCAPED),
+            event.toString('latin1'),
+          );
         }
       }
+    }
+  });
+
+  it('knows escapes, and those that are none or half of a pair', () => {
+    const scan = scanOf({ s: { type: 'string' } });
+    const parts = [
+      '\\n',
+      '\\u00f1',
+      '\\uD83D',
+      '\\uDe00',
+      '\\uD83D\\uDE00',
+      '\\u12g4',
+      '\\"',
+      '\\\\',
+      '\\',
+      '\\x',
+      'a',
+      'u0041',
+    ];
+    for (const text of parts.flatMap((one) => parts.flatMap((two) => parts.map((three) => one + two + three)))) {
+      for (const value of [`"${text}"`, `"${'x'.repeat(13)}${text}"`]) {
+        const plain = isPlain(Buffer.from(value), KIND.STRING | KIND.ESCAPED);
+        assert.equal(isYes(scan, `{"s":${value}}`), plain, value);
+      }
+    }
+    for (let byte = 0; byte < 128; byte += 1) {
+      const event = Buffer.from(`{"s":"\\${String.fromCharCode(byte)}0041"}`);
+      assert.equal(isYes(scan, event), isPlain(event.subarray(5, -1), KIND.ESCAPED), `\\${byte}`);
     }
   });
 
@@ -300,7 +332,7 @@ describe('the memory of the plain scan', () => {
     );
     const rules = Object.entries(RULE).map(([name, bit]) => [`RULE_${name}`, bit] as const);
     for (const [name, value] of [...Object.entries(LAYOUT), ...rules]) assert.equal(there.get(name), value, name);
-    for (const name of ['STRING', 'INTEGER', 'FLOAT', 'BOOLEAN', 'NULL'] as const)
+    for (const name of ['STRING', 'ESCAPED', 'INTEGER', 'FLOAT', 'BOOLEAN', 'NULL'] as const)
       assert.equal(there.get(name), KIND[name], name);
   });
 });
