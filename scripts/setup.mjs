@@ -31,6 +31,16 @@ const runtime = join(modules, 'node', 'bin', 'node');
 /** The first Node that strips types without a flag. */
 const NODE_MIN = [22, 18];
 
+/** The sources of the plain scan, its entry first. */
+const PLAIN_SCAN = [
+  'assembly/scan.ts',
+  'assembly/byte.ts',
+  'assembly/rules.ts',
+  'assembly/string.ts',
+  'assembly/value.ts',
+  'layout.ts',
+];
+
 /** Without node_modules/.bin, so that npm never runs on a Node that it is about to replace. */
 const env = {
   ...process.env,
@@ -100,20 +110,21 @@ function installRuntime() {
 
 /** From AssemblyScript. True when it was made anew: beside the program lies the sum of what it was made from. */
 function compilePlainScan() {
-  const source = join(root, 'src/event/plain-scan/assembly.ts');
-  const program = source.replace(/ts$/, 'wasm');
+  const folder = join(root, 'src/event/plain-scan');
+  const program = join(folder, 'plain-scan.wasm');
   const flags = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--initialMemory', '4'];
   const { version } = packagesOf(join(root, 'package-lock.json'))['node_modules/assemblyscript'];
+  const sources = PLAIN_SCAN.map((path) => readFileSync(join(folder, path), 'utf8'));
   const sum = createHash('sha256')
-    .update([version, ...flags, readFileSync(source)].join('\n'))
+    .update([version, ...flags, ...sources].join('\n'))
     .digest('hex');
   if (existsSync(program) && existsSync(`${program}.sum`) && readFileSync(`${program}.sum`, 'utf8') === sum)
     return false;
   // Under another name first: a system that starts meanwhile must not read half of it.
   const unfinished = `${program}.${process.pid}`;
   const compiler = join(modules, 'assemblyscript/bin/asc.js');
-  execFileSync(join(bin, 'node'), [compiler, relative(root, source), '-o', unfinished, ...flags], {
-    cwd: root,
+  execFileSync(join(bin, 'node'), [compiler, PLAIN_SCAN[0], '-o', unfinished, ...flags], {
+    cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   renameSync(unfinished, program);

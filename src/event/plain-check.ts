@@ -46,6 +46,8 @@ export interface PlainCheck {
   fitsAt(bytes: Buffer, found: Found, column: number): boolean;
   /** Of each column what `fits` asks of it, as far as it can be said without a function. */
   readonly columns: readonly PlainColumn[];
+  /** Whatever is not declared is taken. */
+  readonly takesExtras: boolean;
 }
 
 export interface PlainColumn {
@@ -91,6 +93,7 @@ export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]
       return true;
     },
     fitsAt,
+    takesExtras: additionalProperties,
     columns: checks.map(({ kinds, said }, i) => ({
       name: names[i] as string,
       required: mustStand[i] as boolean,

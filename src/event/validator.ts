@@ -178,7 +178,7 @@ export class Validator {
     if (end === 0 || scan === null) return 0;
     this.errors = NO_ERRORS;
     this.eventId = null;
-    this.extras = false;
+    this.extras = scan.extras;
     if (this.#id || this.#key) this.#readIds(bytes, scan.found);
     return end;
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { AzudError } from '../../error/azud-error.ts';
 import { PLAIN_SCAN_LIMITS } from '../../limits.ts';
 import type { Found } from '../json/scanner.ts';
-import { COLUMNS_MAX, LAYOUT, VECTOR } from './layout.ts';
+import * as layout from './layout.ts';
 
 const PAGE_BYTES = 64 * 1024;
 
@@ -13,7 +13,7 @@ interface Memory {
 
 interface Program {
   readonly memory: Memory;
-  /** Where the event at this position of the body ends, 0 for "not sure". */
+  /** Where the event at this position of the body ends, with HAS_EXTRAS; 0 for "not sure". */
   scan(from: number): number;
 }
 
@@ -50,12 +50,12 @@ export class ScanMemory {
   begin(table: Uint8Array, body: Uint8Array): void {
     this.body = null;
     if (body.length > PLAIN_SCAN_LIMITS.bodyBytesMax) return;
-    const end = LAYOUT.BODY + body.length;
+    const end = layout.BODY + body.length;
     // Room for a vector that is read behind the end: the zeros are what ends every loop over the body.
-    this.#reserve(end + 2 * VECTOR);
-    this.#bytes.set(body, LAYOUT.BODY);
-    this.#bytes.fill(0, end, end + VECTOR);
-    if (this.table !== table) this.#bytes.set(table, LAYOUT.COUNT);
+    this.#reserve(end + 2 * layout.VECTOR);
+    this.#bytes.set(body, layout.BODY);
+    this.#bytes.fill(0, end, end + layout.VECTOR);
+    if (this.table !== table) this.#bytes.set(table, layout.TABLE);
     this.table = table;
     this.body = body;
   }
@@ -71,14 +71,14 @@ export class ScanMemory {
 
 function foundIn({ buffer }: Memory): Found {
   return {
-    kinds: new Uint16Array(buffer, LAYOUT.KINDS, COLUMNS_MAX),
-    starts: new Int32Array(buffer, LAYOUT.STARTS, COLUMNS_MAX),
-    ends: new Int32Array(buffer, LAYOUT.ENDS, COLUMNS_MAX),
+    kinds: new Uint16Array(buffer, layout.KINDS, layout.COLUMNS_MAX),
+    starts: new Int32Array(buffer, layout.STARTS, layout.COLUMNS_MAX),
+    ends: new Int32Array(buffer, layout.ENDS, layout.COLUMNS_MAX),
   };
 }
 
 function bytesOfProgram(): Uint8Array {
-  const path = new URL('./assembly.wasm', import.meta.url);
+  const path = new URL('./plain-scan.wasm', import.meta.url);
   try {
     return readFileSync(path);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { INTAKE_LIMITS } from '../../limits.ts';
 import type { Found } from '../json/scanner.ts';
 import type { PlainCheck } from '../plain-check.ts';
+import { HAS_EXTRAS, POSITION_MASK } from './layout.ts';
 import { ScanMemory } from './memory.ts';
 import { tableOf } from './table.ts';
 
@@ -9,7 +10,7 @@ let shared: ScanMemory | null = null;
 
 /** Null for a dataset that has too many columns for it. */
 export function compilePlainScan(check: PlainCheck): PlainScan | null {
-  const table = tableOf(check.columns);
+  const table = tableOf(check);
   if (table === null) return null;
   shared ??= new ScanMemory();
   return new PlainScan(shared, table, check);
@@ -25,6 +26,8 @@ export class PlainScan {
   readonly #check: PlainCheck;
   /** Columns whose rules only the check knows. */
   readonly #asked: readonly number[];
+  /** The last event that was a yes has keys that are not declared. */
+  extras = false;
 
   constructor(memory: ScanMemory, table: Uint8Array, check: PlainCheck) {
     this.#memory = memory;
@@ -47,7 +50,9 @@ export class PlainScan {
   read(bytes: Buffer, from: number, to: number): number {
     const memory = this.#memory;
     if (memory.body !== bytes || memory.table !== this.#table) return 0;
-    const end = memory.scan(from);
+    const answer = memory.scan(from);
+    const end = answer & POSITION_MASK;
+    this.extras = (answer & HAS_EXTRAS) !== 0;
     if (end === 0 || end > to || end - from > INTAKE_LIMITS.eventBytesMax) return 0;
     for (const column of this.#asked) if (!this.#check.fitsAt(bytes, memory.found, column)) return 0;
     return end;
