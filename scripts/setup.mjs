@@ -35,6 +35,7 @@ const NODE_MIN = [22, 18];
 const PLAIN_SCAN = [
   'assembly/scan.ts',
   'assembly/byte.ts',
+  'assembly/key.ts',
   'assembly/rules.ts',
   'assembly/string.ts',
   'assembly/value.ts',

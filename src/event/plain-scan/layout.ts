@@ -10,9 +10,9 @@ export const ENDS = 4096;
 /** As many columns as those have room for. */
 export const COLUMNS_MAX = 512;
 
-/** Keys of the last event that are not declared: where each begins, and its length. */
-export const EXTRAS = 6144;
-export const EXTRAS_MAX = 16;
+/** Keys that are no columns, of the event and of the objects in it: where each begins, and its length. */
+export const OTHER_KEYS = 6144;
+export const OTHER_KEYS_MAX = 128;
 
 /** The table of the dataset: how many columns, how many are required, the one expected first, are others taken. */
 export const TABLE = 8192;
@@ -55,11 +55,13 @@ export const RULE_TIME = 8;
 export const RULE_OPTIONS = 16;
 export const RULE_BOUNDS = 32;
 
-/** The bits of KIND. */
+/** The bits of KIND, the last two four places lower, so that a position and a kind fit in one number. */
 export const STRING = 1;
 export const ESCAPED = 2;
 export const INTEGER = 4;
 export const FLOAT = 8;
+export const OBJECT_LOW = 16;
+export const ARRAY_LOW = 32;
 export const BOOLEAN = 64;
 export const NULL = 128;
 

@@ -10,7 +10,9 @@ export const ZERO = 0x30;
 export const COLON = 0x3a;
 export const UPPER_T = 0x54;
 export const UPPER_Z = 0x5a;
+export const OPEN_ARRAY = 0x5b;
 export const BACKSLASH = 0x5c;
+export const CLOSE_ARRAY = 0x5d;
 export const UNDERSCORE = 0x5f;
 export const LOWER_B = 0x62;
 export const LOWER_F = 0x66;
@@ -24,6 +26,11 @@ export const DELETE = 0x7f;
 
 export function isDigit(byte: i32): bool {
   return byte >= ZERO && byte < ZERO + 10;
+}
+
+export function skipSpaces(at: i32): i32 {
+  while (load<u8>(at) === SPACE) at++;
+  return at;
 }
 
 /** How many digits stand there, 16 for as many or more. */

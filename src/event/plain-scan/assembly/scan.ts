@@ -3,7 +3,7 @@
  *
  * It says yes to an event, by answering where it ends, only when it is sure that the strict scanner finds no fault and the
  * plain check says yes; 0 means "not sure" of anything else, and is cheap to say. So it knows little: an object on one line
- * whose values are strings, short numbers, booleans and nulls, and whose keys stand once, and as they are declared.
+ * of strings, short numbers, booleans, nulls, and small objects and arrays of these, whose keys stand once.
  *
  * The body lies at BODY with zeros behind it. A zero is part of no token, so nothing here asks where the body ends: every
  * loop over bytes stops there, and what was read beyond the end of the event is told by the position that is answered.
@@ -11,13 +11,12 @@
 
 import {
   ACCEPTED,
+  ARRAY_LOW,
   BODY,
   COLUMN_BYTES,
   COLUMNS,
   COUNT,
   ENDS,
-  EXTRAS,
-  EXTRAS_MAX,
   EXTRAS_TAKEN,
   FIRST,
   HAS_EXTRAS,
@@ -27,24 +26,20 @@ import {
   KEY_LENGTH,
   KINDS,
   NEXT,
+  OBJECT_LOW,
   REQUIRED,
   STARTS,
-  STRING,
 } from '../layout';
-import { CLOSE_OBJECT, COLON, COMMA, DELETE, equal, OPEN_OBJECT, QUOTE, SPACE, UNDERSCORE } from './byte';
-import { string } from './string';
-import { value } from './value';
+import { CLOSE_OBJECT, COMMA, equal, OPEN_OBJECT, skipSpaces } from './byte';
+import { heldKeys, otherKey } from './key';
+import { beginNested, NO_COLUMN, value } from './value';
 
 /** Comparisons with other keys than the expected ones that any event may cost: 16 keys in any order. */
 const SEARCHES = 256;
-/** A key in quotes that is not declared, as long as is common. */
-const EXTRA_BYTES_MAX = 64;
-const QUOTES = 2;
-
 /** Keys that may still be compared in this event: where they stand in ever another order it must not cost the square. */
 let searches = 0;
-/** Keys of this event that are not declared. */
-let extras = 0;
+
+const NESTED_LOW = OBJECT_LOW | ARRAY_LOW;
 
 /** Reads the event at `from` of the body. The position after it, with HAS_EXTRAS, or 0. */
 export function scan(from: i32): i32 {
@@ -54,7 +49,8 @@ export function scan(from: i32): i32 {
   const count = load<i32>(COUNT);
   for (let i = 0; i < count; i += 8) v128.store(KINDS + 2 * i, i64x2.splat(0));
   searches = SEARCHES + 4 * count;
-  extras = 0;
+  beginNested();
+  const extrasTaken = load<i32>(EXTRAS_TAKEN) !== 0;
   let missing = load<i32>(REQUIRED);
   if (load<u8>(at) === CLOSE_OBJECT) return missing === 0 ? at + 1 - BODY : 0;
   let slot = FIRST;
@@ -67,7 +63,7 @@ export function scan(from: i32): i32 {
       slot = column + NEXT;
       at += load<i32>(column, KEY_LENGTH);
     } else {
-      at = extraKey(at);
+      at = extrasTaken ? otherKey(at, 0) : 0;
       if (at === 0) return 0;
     }
     const start = skipSpaces(at);
@@ -75,7 +71,8 @@ export function scan(from: i32): i32 {
     if (read === 0) return 0;
     at = read >> 8;
     if (column > 0) {
-      const kind = read & 0xff;
+      const low = read & 0xff;
+      const kind = (low & NESTED_LOW) === 0 ? low : low << 4;
       const index = load<i32>(column, INDEX);
       if ((load<i32>(column, ACCEPTED) & kind) === 0 || load<u16>(KINDS + 2 * index) !== 0) return 0;
       store<u16>(KINDS + 2 * index, kind as u16);
@@ -88,17 +85,12 @@ export function scan(from: i32): i32 {
     at = skipSpaces(at + 1);
   }
   if (load<u8>(at) !== CLOSE_OBJECT || missing !== 0) return 0;
-  return (at + 1 - BODY) | (extras > 0 ? HAS_EXTRAS : 0);
-}
-
-function skipSpaces(at: i32): i32 {
-  while (load<u8>(at) === SPACE) at++;
-  return at;
+  return (at + 1 - BODY) | (heldKeys() > 0 ? HAS_EXTRAS : 0);
 }
 
 /**
- * The column whose key stands at `at`, from the one behind `expected` on; 0, where zeros lie
- * that ask nothing of a value: there is none; -1: it was looked for too long.
+ * The column whose key stands at `at`, from the one behind `expected` on; NO_COLUMN: there is
+ * none; -1: it was looked for too long.
  */
 function find(at: i32, expected: i32): i32 {
   const end = COLUMNS + COLUMN_BYTES * load<i32>(COUNT);
@@ -106,29 +98,8 @@ function find(at: i32, expected: i32): i32 {
   while (true) {
     column += COLUMN_BYTES;
     if (column >= end) column = COLUMNS;
-    if (column === expected) return 0;
+    if (column === expected) return NO_COLUMN;
     if (--searches < 0) return -1;
     if (equal(at, column + KEY, load<i32>(column, KEY_LENGTH))) return column;
   }
-}
-
-/**
- * The position behind a key that is not declared and its colon, or 0. It must be such that nobody could mind: ASCII without
- * escapes, no name of Azud's, and none of the others in this event.
- */
-function extraKey(at: i32): i32 {
-  if (load<i32>(EXTRAS_TAKEN) === 0 || extras === EXTRAS_MAX || load<u8>(at) !== QUOTE) return 0;
-  const end = string(at + 1);
-  const colon = end >> 8;
-  const length = colon - at;
-  if ((end & 0xff) !== STRING || length <= QUOTES || length > EXTRA_BYTES_MAX || load<u8>(colon) !== COLON) return 0;
-  if (load<u8>(at + 1) === UNDERSCORE) return 0;
-  for (let i = at + 1; i < colon; i++) if (load<u8>(i) === DELETE || load<i8>(i) < 0) return 0;
-  for (let i = 0; i < extras; i++) {
-    if (load<i32>(EXTRAS + 8 * i, 4) === length && equal(at, load<i32>(EXTRAS + 8 * i), length)) return 0;
-  }
-  store<i32>(EXTRAS + 8 * extras, at);
-  store<i32>(EXTRAS + 8 * extras, length, 4);
-  extras += 1;
-  return colon + 1;
 }

@@ -1,5 +1,20 @@
-import { BOOLEAN, FLOAT, INTEGER, NULL, RULE_BOUNDS, RULES } from '../layout';
-import { DOT, digitsAt, isDigit, LOWER_F, MINUS, QUOTE, ZERO } from './byte';
+import { ARRAY_LOW, BOOLEAN, FLOAT, INTEGER, NULL, OBJECT_LOW, RULE_BOUNDS, RULES } from '../layout';
+import {
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COMMA,
+  DOT,
+  digitsAt,
+  isDigit,
+  LOWER_F,
+  MINUS,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  skipSpaces,
+  ZERO,
+} from './byte';
+import { beginKeys, heldKeys, holdKeys, otherKey } from './key';
 import { inBounds, stringFits } from './rules';
 import { string } from './string';
 
@@ -12,6 +27,19 @@ const ALSE: i32 = 0x65736c61;
 const INTEGER_DIGITS_MAX = 15;
 const FLOAT_DIGITS_MAX = 17;
 
+/** Zeros: a column that asks nothing. */
+export const NO_COLUMN = 0;
+
+/** Deeper than events are; the strict scanner goes on. */
+const DEPTH_MAX = 8;
+let depth = 0;
+
+/** Before an event. */
+export function beginNested(): void {
+  depth = 0;
+  beginKeys();
+}
+
 /** Reads a value and asks the column's rules. Its end and, in the lowest byte, its kind; 0 for "not sure". */
 export function value(at: i32, column: i32): i32 {
   const byte: i32 = load<u8>(at);
@@ -20,10 +48,47 @@ export function value(at: i32, column: i32): i32 {
     return load<i32>(column, RULES) === 0 || stringFits(at, read >> 8, column) ? read : 0;
   }
   if (byte === MINUS || isDigit(byte)) return number(at, column);
+  if (byte === OPEN_OBJECT) return object(skipSpaces(at + 1));
+  if (byte === OPEN_ARRAY) return array(skipSpaces(at + 1));
   const word = load<i32>(at);
   if (word === TRUE) return ((at + 4) << 8) | BOOLEAN;
   if (word === NULL_WORD) return ((at + 4) << 8) | NULL;
   return byte === LOWER_F && load<i32>(at + 1) === ALSE ? ((at + 5) << 8) | BOOLEAN : 0;
+}
+
+/** As `value`, from behind the brace. */
+function object(at: i32): i32 {
+  if (++depth > DEPTH_MAX) return 0;
+  const around = heldKeys();
+  while (load<u8>(at) !== CLOSE_OBJECT) {
+    at = otherKey(at, around);
+    if (at === 0) return 0;
+    at = itemEnd(at, CLOSE_OBJECT);
+    if (at === 0) return 0;
+  }
+  depth -= 1;
+  holdKeys(around);
+  return ((at + 1) << 8) | OBJECT_LOW;
+}
+
+/** As `value`, from behind the bracket. */
+function array(at: i32): i32 {
+  if (++depth > DEPTH_MAX) return 0;
+  while (load<u8>(at) !== CLOSE_ARRAY) {
+    at = itemEnd(at, CLOSE_ARRAY);
+    if (at === 0) return 0;
+  }
+  depth -= 1;
+  return ((at + 1) << 8) | ARRAY_LOW;
+}
+
+/** Reads a value in an object or an array: where the next one begins, or the byte `close` stands; 0 for "not sure". */
+function itemEnd(at: i32, close: i32): i32 {
+  const end = skipSpaces(value(skipSpaces(at), NO_COLUMN) >> 8);
+  if (load<u8>(end) === close) return end;
+  if (load<u8>(end) !== COMMA) return 0;
+  const next = skipSpaces(end + 1);
+  return load<u8>(next) === close ? 0 : next;
 }
 
 /** As `value`. */
