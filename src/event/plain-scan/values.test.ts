@@ -147,6 +147,7 @@ describe('the plain scan of a value', () => {
   it('knows small objects and arrays', () => {
     const scan = scanOf({ v: true });
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    const inner = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
     for (const [value, yes] of [
       ['{}', true],
       ['[]', true],
@@ -172,6 +173,8 @@ describe('the plain scan of a value', () => {
       ['[12345678901234567890]', false],
       [nested(8), true],
       [nested(9), false],
+      [inner(8), true],
+      [inner(9), false],
       [`[${Array(999).fill('{"k":1}').join()}]`, true],
       [`[${Array(1_001).fill('{"k":1}').join()}]`, false],
     ] as const) {
