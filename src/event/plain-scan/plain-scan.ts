@@ -17,8 +17,8 @@ export function compilePlainScan(check: PlainCheck): PlainScan | null {
 }
 
 /**
- * Scanner and plain check in one, in WebAssembly: it says yes to most events that fit at a third of the cost. It never says
- * yes to an event that those two would not (a property test holds them together); "not sure" sends the event to them.
+ * Scanner and plain check in one, in WebAssembly: it says yes to most events that fit at a fifth of the cost. It never says
+ * yes to an event that those two would not (a law of the fuzzer holds them together); "not sure" sends the event to them.
  */
 export class PlainScan {
   readonly #memory: ScanMemory;

@@ -36,10 +36,10 @@ import { beginNested, NO_COLUMN, value } from './value';
 
 /** Comparisons with other keys than the expected ones that any event may cost: 16 keys in any order. */
 const SEARCHES = 256;
+const NESTED_LOW = OBJECT_LOW | ARRAY_LOW;
+
 /** Keys that may still be compared in this event: where they stand in ever another order it must not cost the square. */
 let searches = 0;
-
-const NESTED_LOW = OBJECT_LOW | ARRAY_LOW;
 
 /** Reads the event at `from` of the body. The position after it, with HAS_EXTRAS, or 0. */
 export function scan(from: i32): i32 {

@@ -82,7 +82,10 @@ function array(at: i32): i32 {
   return ((at + 1) << 8) | ARRAY_LOW;
 }
 
-/** Reads a value in an object or an array: where the next one begins, or the byte `close` stands; 0 for "not sure". */
+/**
+ * Reads a value in an object or an array: where the next one begins, or the byte `close` stands; 0 for "not sure", which a
+ * value that is none becomes by the zero that lies at position 0.
+ */
 function itemEnd(at: i32, close: i32): i32 {
   const end = skipSpaces(value(skipSpaces(at), NO_COLUMN) >> 8);
   if (load<u8>(end) === close) return end;
