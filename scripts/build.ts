@@ -11,9 +11,9 @@ execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'],
 copyAssets();
 chmodSync(join(dist, 'main.js'), 0o755);
 
-/** Pages, styles and templates that the code reads at run time lie at the same place beside it. */
+/** Pages, styles, templates and programs that the code reads at run time lie at the same place beside it. */
 function copyAssets(): void {
-  for (const path of globSync('**/*.{html,css,js,svg,json,yaml,sql}', { cwd: join(root, 'src') })) {
+  for (const path of globSync('**/*.{html,css,js,svg,json,yaml,sql,wasm}', { cwd: join(root, 'src') })) {
     const to = join(dist, path);
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(join(root, 'src', path), to);

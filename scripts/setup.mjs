@@ -1,11 +1,12 @@
 /**
- * What a fresh clone needs before anything else can run: the packages of package-lock.json, and the Node that Azud is
- * developed on. Plain JavaScript without dependencies, for any Node from 20 on. Does nothing, quickly, when all is there.
+ * What a fresh clone needs before anything else can run: the packages of package-lock.json, the Node that Azud is
+ * developed on, and the plain scan compiled to WebAssembly. Plain JavaScript without dependencies, for any Node from 20 on. Does nothing, quickly, when all is there.
  *
  * Install scripts never run, ours or anybody's: the one package that wants one (`node`, which fetches its binary that
  * way) is served here instead, so a machine that blocks install scripts is like any other.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -14,8 +15,10 @@ import {
   mkdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +30,17 @@ const runtime = join(modules, 'node', 'bin', 'node');
 
 /** The first Node that strips types without a flag. */
 const NODE_MIN = [22, 18];
+
+/** The sources of the plain scan, its entry first. A file that is not named here is dead to test/tidy.test.ts. */
+const PLAIN_SCAN = [
+  'src/event/plain-scan/assembly/scan.ts',
+  'src/event/plain-scan/assembly/byte.ts',
+  'src/event/plain-scan/assembly/key.ts',
+  'src/event/plain-scan/assembly/rules.ts',
+  'src/event/plain-scan/assembly/string.ts',
+  'src/event/plain-scan/assembly/value.ts',
+  'src/event/plain-scan/layout.ts',
+];
 
 /** Without node_modules/.bin, so that npm never runs on a Node that it is about to replace. */
 const env = {
@@ -51,6 +65,7 @@ function main() {
     installRuntime();
     work.push(`Node ${version(join(bin, 'node')).join('.')}`);
   }
+  if (compilePlainScan()) work.push('the plain scan');
   if (work.length > 0) say(`installed ${work.join(' and ')} in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
@@ -92,6 +107,29 @@ function installRuntime() {
     process.exit(1);
   }
   link(own);
+}
+
+/** From AssemblyScript. True when it was made anew: beside the program lies the sum of what it was made from. */
+function compilePlainScan() {
+  const program = join(root, 'src/event/plain-scan/plain-scan.wasm');
+  const flags = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--initialMemory', '4'];
+  const { version } = packagesOf(join(root, 'package-lock.json'))['node_modules/assemblyscript'];
+  const sources = PLAIN_SCAN.map((path) => readFileSync(join(root, path), 'utf8'));
+  const sum = createHash('sha256')
+    .update([version, ...flags, ...sources].join('\n'))
+    .digest('hex');
+  if (existsSync(program) && existsSync(`${program}.sum`) && readFileSync(`${program}.sum`, 'utf8') === sum)
+    return false;
+  // Under another name first: a system that starts meanwhile must not read half of it.
+  const unfinished = `${program}.${process.pid}`;
+  const compiler = join(modules, 'assemblyscript/bin/asc.js');
+  execFileSync(join(bin, 'node'), [compiler, PLAIN_SCAN[0], '-o', unfinished, ...flags], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  renameSync(unfinished, program);
+  writeFileSync(`${program}.sum`, sum);
+  return true;
 }
 
 function platformPackage() {

@@ -50,6 +50,12 @@ export const JSON_LIMITS = Object.freeze({
   numberDigitsMax: 64,
 });
 
+/** What the plain scan copies: a larger body is read without it, so that its memory stays small. */
+export const PLAIN_SCAN_LIMITS = Object.freeze({
+  /** One body, bytes: what comes over the wire uncompressed fits. */
+  bodyBytesMax: 6 * MiB,
+});
+
 /** The front door's sockets. */
 export const HTTP_LIMITS = Object.freeze({
   connectionsMax: 2_000,

@@ -1,8 +1,8 @@
 import { isObject } from './columns.ts';
 import type { Column, JsonSchema } from './dataset.ts';
 import { KIND } from './json/number.ts';
-import type { JsonScanner } from './json/scanner.ts';
-import { compileRules, type Rule, type Rules } from './plain-rules.ts';
+import type { Found, JsonScanner } from './json/scanner.ts';
+import { compileRules, type Rule, type Rules, type Said } from './plain-rules.ts';
 import { branches } from './recursion.ts';
 import { compileSchema } from './schema.ts';
 import { spend } from './watch.ts';
@@ -42,6 +42,21 @@ const PROPERTY_KEYWORDS = new Set([...ANNOTATIONS, 'type']);
  */
 export interface PlainCheck {
   fits(bytes: Buffer, scanner: JsonScanner): boolean;
+  /** Does what was found of one column fit? */
+  fitsAt(bytes: Buffer, found: Found, column: number): boolean;
+  /** Of each column what `fits` asks of it, as far as it can be said without a function. */
+  readonly columns: readonly PlainColumn[];
+  /** Whatever is not declared is taken. */
+  readonly takesExtras: boolean;
+}
+
+export interface PlainColumn {
+  readonly name: string;
+  readonly required: boolean;
+  /** Kinds that may fit. */
+  readonly kinds: number;
+  /** Null: `fitsAt` must be asked. */
+  readonly said: Said | null;
 }
 
 /** Null when the schema uses keywords at its root that this check does not know. */
@@ -63,30 +78,37 @@ export function compilePlainCheck(schema: JsonSchema, columns: readonly Column[]
   const numberRules = checks.map((check) => check.numbers);
   const otherRules = checks.map((check) => check.others);
 
+  const fitsAt = (bytes: Buffer, { kinds, starts, ends }: Found, i: number): boolean => {
+    const kind = kinds[i] as number;
+    if (kind === 0) return !mustStand[i];
+    if (((masks[i] as number) & kind) === 0) return false;
+    const rule = kind === STRING ? stringRules[i] : (kind & NUMBERS) !== 0 ? numberRules[i] : otherRules[i];
+    return !rule || rule(bytes, starts[i] as number, ends[i] as number, kind);
+  };
+
   return {
     fits(bytes, scanner) {
       if (scanner.undeclared && !additionalProperties) return false;
-      const { kinds, starts, ends } = scanner;
-      for (let i = 0; i < masks.length; i++) {
-        const kind = kinds[i] as number;
-        if (kind === 0) {
-          if (mustStand[i]) return false;
-          continue;
-        }
-        if (((masks[i] as number) & kind) === 0) return false;
-        const rule = kind === STRING ? stringRules[i] : (kind & NUMBERS) !== 0 ? numberRules[i] : otherRules[i];
-        if (rule && !rule(bytes, starts[i] as number, ends[i] as number, kind)) return false;
-      }
+      for (let i = 0; i < masks.length; i++) if (!fitsAt(bytes, scanner, i)) return false;
       return true;
     },
+    fitsAt,
+    takesExtras: additionalProperties,
+    columns: checks.map(({ kinds, said }, i) => ({
+      name: names[i] as string,
+      required: mustStand[i] as boolean,
+      kinds,
+      said,
+    })),
   };
 }
 
-const NOT_SURE: Rules = { kinds: 0, strings: null, numbers: null, others: null };
+const ANYTHING: Rules = { kinds: ANY, strings: null, numbers: null, others: null, said: {} };
+const NOT_SURE: Rules = { ...ANYTHING, kinds: 0 };
 
 /** Its `kinds` are those that may fit; any other is not sure. */
 function compileProperty(schema: unknown): Rules {
-  if (schema === true) return { kinds: ANY, strings: null, numbers: null, others: null };
+  if (schema === true) return ANYTHING;
   if (!isObject(schema)) return NOT_SURE;
   const nullable = nullableBranch(schema);
   if (nullable !== undefined) {
@@ -96,7 +118,7 @@ function compileProperty(schema: unknown): Rules {
   const named = schema.type === undefined ? Object.keys(KINDS_OF_TYPE) : [schema.type].flat();
   const kinds = named.reduce<number>((mask, name) => mask | (KINDS_OF_TYPE[String(name)] ?? 0), 0);
   const keywords = Object.keys(schema).filter((keyword) => !PROPERTY_KEYWORDS.has(keyword));
-  if (keywords.length === 0) return { kinds, strings: null, numbers: null, others: null };
+  if (keywords.length === 0) return { ...ANYTHING, kinds };
   const rules = compileRules(schema, keywords);
   return rules ? { ...rules, kinds: kinds & rules.kinds } : NOT_SURE;
 }
@@ -116,7 +138,7 @@ function compileAlone(property: unknown, root: JsonSchema): Rules {
     spend(steps);
     return validate(JSON.parse(bytes.toString('utf8', from, to)));
   };
-  return { kinds: PARSED_KINDS, strings: rule, numbers: rule, others: rule };
+  return { kinds: PARSED_KINDS, strings: rule, numbers: rule, others: rule, said: null };
 }
 
 /** Is there a reference that would mean another place when the property stands alone with the `$defs`? */

@@ -10,6 +10,22 @@ export type Rule = (bytes: Buffer, from: number, to: number, kind: number) => bo
 /** Bytes of the quotes around a string. */
 const QUOTES = 2;
 
+/** The same as data, for the plain scan, which asks no function: all that strings and numbers must pass. */
+export interface Said {
+  /** Bytes, quotes included. */
+  readonly lengthMin?: number;
+  readonly lengthMax?: number;
+  readonly ascii?: true;
+  readonly format?: 'date' | 'date-time';
+  /** One of these, in quotes. */
+  readonly options?: readonly Buffer[];
+  readonly min?: number;
+  readonly max?: number;
+  /** The bounds that are not taken themselves. */
+  readonly above?: number;
+  readonly below?: number;
+}
+
 export interface Rules {
   /** What strings and numbers must pass; null: all pass. */
   readonly strings: Rule | null;
@@ -18,35 +34,44 @@ export interface Rules {
   readonly others: Rule | null;
   /** Kinds that may fit at all. */
   readonly kinds: number;
+  /** Null where only the rules can tell. */
+  readonly said: Said | null;
 }
 
-type RuleMaker = (value: unknown) => { readonly strings: Rule } | { readonly numbers: Rule } | null;
+interface Made {
+  readonly strings?: Rule;
+  readonly numbers?: Rule;
+  readonly said: Said | null;
+}
+
+type RuleMaker = (value: unknown) => Made | null;
 
 /** The keywords known here; null from a maker: this value of the keyword is not. */
 const MAKERS: Readonly<Record<string, RuleMaker>> = {
-  format: (value) => {
-    const rule = formatRule(value);
-    return rule && { strings: rule };
-  },
+  format: formatRule,
   minLength: (value) => {
     const min = Number(value) + QUOTES;
-    return { strings: (bytes, from, to) => to - from >= min && isAscii(bytes, from, to) };
+    return {
+      strings: (bytes, from, to) => to - from >= min && isAscii(bytes, from, to),
+      said: { lengthMin: min, ascii: true },
+    };
   },
   // A character has at least one byte.
   maxLength: (value) => {
     const max = Number(value) + QUOTES;
-    return { strings: (_, from, to) => to - from <= max };
+    return { strings: (_, from, to) => to - from <= max, said: { lengthMax: max } };
   },
   pattern: (value) => {
     const pattern = compilePattern(String(value));
     return {
       strings: remembering((bytes, from, to) => isAscii(bytes, from, to) && pattern.test(inner(bytes, from, to))),
+      said: null,
     };
   },
-  minimum: (value) => ofNumbers((number) => number >= Number(value)),
-  maximum: (value) => ofNumbers((number) => number <= Number(value)),
-  exclusiveMinimum: (value) => ofNumbers((number) => number > Number(value)),
-  exclusiveMaximum: (value) => ofNumbers((number) => number < Number(value)),
+  minimum: (value) => ofNumbers((number) => number >= Number(value), { min: Number(value) }),
+  maximum: (value) => ofNumbers((number) => number <= Number(value), { max: Number(value) }),
+  exclusiveMinimum: (value) => ofNumbers((number) => number > Number(value), { above: Number(value) }),
+  exclusiveMaximum: (value) => ofNumbers((number) => number < Number(value), { below: Number(value) }),
 };
 
 /** Kinds of which a keyword of strings or numbers says nothing, or something that is known here. */
@@ -57,13 +82,15 @@ export function compileRules(schema: Readonly<Record<string, unknown>>, keywords
   if (keywords.length === 1 && keywords[0] === 'enum') return enumRules(schema.enum);
   const strings: Rule[] = [];
   const numbers: Rule[] = [];
+  let said: Said | null = {};
   for (const keyword of keywords) {
     const made = Object.hasOwn(MAKERS, keyword) ? MAKERS[keyword]?.(schema[keyword]) : null;
     if (!made) return null;
-    if ('strings' in made) strings.push(made.strings);
-    else numbers.push(made.numbers);
+    if (made.strings) strings.push(made.strings);
+    if (made.numbers) numbers.push(made.numbers);
+    said = said && made.said && { ...said, ...made.said };
   }
-  return { strings: all(strings), numbers: all(numbers), others: null, kinds: RULED };
+  return { strings: all(strings), numbers: all(numbers), others: null, kinds: RULED, said };
 }
 
 function all(rules: readonly Rule[]): Rule | null {
@@ -77,7 +104,7 @@ function enumRules(values: unknown): Rules | null {
   const encoded = values.map((value) => Buffer.from(JSON.stringify(value)));
   const rule: Rule = (bytes, from, to) =>
     encoded.some((option) => option.length === to - from && startsWith(bytes, from, option));
-  return { strings: rule, numbers: null, others: null, kinds: KIND.STRING };
+  return { strings: rule, numbers: null, others: null, kinds: KIND.STRING, said: { options: encoded } };
 }
 
 /** Values are short: a loop takes less than a call into the runtime. */
@@ -86,23 +113,32 @@ function startsWith(bytes: Buffer, from: number, value: Buffer): boolean {
   return true;
 }
 
-function ofNumbers(test: (number: number) => boolean): { readonly numbers: Rule } {
+function ofNumbers(test: (number: number) => boolean, said: Said): Made {
   return {
+    said,
     numbers: (bytes, from, to, kind) =>
       test(kind === KIND.INTEGER ? integer(bytes, from, to) : Number(latin1(bytes, from, to))),
   };
 }
 
-function formatRule(name: unknown): Rule | null {
+function formatRule(name: unknown): Made | null {
   const format = FORMATS[name as keyof typeof FORMATS] as unknown;
   if (name === 'date-time') {
-    return (bytes, from, to) => isUtcTime(bytes, from, to) || FORMATS['date-time'](inner(bytes, from, to));
+    return {
+      strings: (bytes, from, to) => isUtcTime(bytes, from, to) || FORMATS['date-time'](inner(bytes, from, to)),
+      said: { format: name },
+    };
   }
-  if (name === 'date') return (bytes, from, to) => to - from === 12 && isDayAt(bytes, from + 1);
+  if (name === 'date') {
+    return { strings: (bytes, from, to) => to - from === 12 && isDayAt(bytes, from + 1), said: { format: name } };
+  }
   // Formats of numbers, and those with options, are left to Ajv.
   const test = format instanceof RegExp ? (text: string) => format.test(text) : format;
   if (typeof test !== 'function' || (format instanceof RegExp && format.global)) return null;
-  return remembering((bytes, from, to) => isAscii(bytes, from, to) && test(inner(bytes, from, to)) === true);
+  return {
+    strings: remembering((bytes, from, to) => isAscii(bytes, from, to) && test(inner(bytes, from, to)) === true),
+    said: null,
+  };
 }
 
 const SLOTS = 64;

@@ -69,7 +69,9 @@ export class Draft {
     const { idempotencyKey } = this.#options;
     const { name } = validator.dataset;
     const id = eventId ?? (idempotencyKey === null ? null : keyedEventId(name, idempotencyKey, row));
-    this.#linesOf(name).add(bytes, { id, row, extras: validator.extras });
+    const lines = this.#linesOf(name);
+    if (validator.extras) lines.extras = true;
+    lines.add(bytes, row, id);
   }
 
   /** A row that is no event of the dataset. @throws AzudError `batch-too-large`, `too-large`, `line-too-long` */

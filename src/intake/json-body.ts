@@ -5,12 +5,13 @@ import type { Draft } from './draft.ts';
 
 /** One event, or an array of them. @throws AzudError `invalid-json`, `too-deep` wherever it stands, and those of `draft` */
 export function readJson(body: Buffer, validator: Validator, draft: Draft): void {
+  validator.begin(body);
   const clean = !body.includes(BYTE.LF) && !body.includes(BYTE.CR);
   const start = skipSpace(body, 0, body.length);
   if (body[start] !== BYTE.OPEN_ARRAY) {
     const end = validator.read(body, start, body.length);
     refuseLines(body, end);
-    validator.scanner.expectEnd(end);
+    validator.scanner.expectEnd(body, end, body.length);
     draft.take(validator, { body, from: start, to: end, clean });
     return;
   }

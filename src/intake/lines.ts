@@ -28,11 +28,7 @@ export class Lines {
   #from = 0;
   #to = 0;
 
-  add(
-    { body, from, to, clean }: EventBytes,
-    { id, row, extras }: { id: string | null; row: number; extras: boolean },
-  ): void {
-    if (extras) this.extras = true;
+  add({ body, from, to, clean }: EventBytes, row: number, id: string | null): void {
     if (id !== null) {
       this.ids ??= [];
       this.ids.push(id);

@@ -12,7 +12,15 @@ import type { Draft } from './draft.ts';
 export function readNdjson(body: Buffer, validator: Validator, draft: Draft): void {
   const whole = isUtf8(body);
   const clean = !body.includes(BYTE.CR);
+  validator.begin(body);
   for (let from = 0; from < body.length; ) {
+    const end = whole ? validator.readPlain(body, from, body.length) : 0;
+    const after = body[end] === BYTE.CR ? end + 1 : end;
+    if (end > 0 && (after === body.length || body[after] === BYTE.LF)) {
+      draft.take(validator, { body, from, to: end, clean: true });
+      from = after + 1;
+      continue;
+    }
     const lf = body.indexOf(BYTE.LF, from);
     const next = lf === -1 ? body.length : lf;
     const to = next > from && body[next - 1] === BYTE.CR ? next - 1 : next;

@@ -18,7 +18,7 @@ export function readObject(body: Buffer, names: readonly string[]): JsonScanner 
   if (!isUtf8(body)) throw new AzudError('invalid-utf8', 'the body is not valid UTF-8');
   // One level more than an event: the body wraps it.
   const scanner = new JsonScanner(names, { reservesUnderscore: false, depthMax: JSON_LIMITS.depthMax + 1 });
-  scanner.expectEnd(scanner.read(body, 0, body.length));
+  scanner.expectEnd(body, scanner.read(body, 0, body.length), body.length);
   if (scanner.fault) throw scanner.fault;
   const parsed: unknown = JSON.parse(body.toString());
   if (!isJsonObject(parsed)) throw invalidParameter('body', 'must be a JSON object');

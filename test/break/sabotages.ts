@@ -63,8 +63,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'the zeros left at the end of a sealed segment',
     file: `${LOG}/tail.ts`,
-    find: '    const sealed = this.#state;\n    await this.cut();\n',
-    replace: '    const sealed = this.#state;\n',
+    find: '    await this.#closeSynced();\n    await this.cut();\n',
+    replace: '    await this.#closeSynced();\n',
   },
   {
     name: 'the names not made safe at the start',

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { csvLaw, ndjsonLaw, splitterLaw } from './laws/bodies.ts';
+import { plainScanLaw } from './laws/plain-scan.ts';
 import { cursorLaw, filterLaw } from './laws/queries.ts';
 import { recoveryLaw } from './laws/recovery.ts';
 import { scannerLaw } from './laws/scanner.ts';
@@ -13,6 +14,7 @@ export interface Law {
 
 const LAWS: readonly Law[] = [
   { name: 'scanner', share: 1, property: scannerLaw },
+  { name: 'plain-scan', share: 0.3, property: plainScanLaw() },
   { name: 'ndjson', share: 0.1, property: ndjsonLaw },
   { name: 'csv', share: 0.1, property: csvLaw },
   { name: 'splitter', share: 0.3, property: splitterLaw },

@@ -12,7 +12,7 @@ const scanner = new JsonScanner(['id', 'delay']);
 function verdict(text: string | Buffer): string {
   const bytes = Buffer.from(text);
   try {
-    scanner.expectEnd(scanner.read(bytes, 0, bytes.length));
+    scanner.expectEnd(bytes, scanner.read(bytes, 0, bytes.length), bytes.length);
     return scanner.fault?.code ?? 'ok';
   } catch (error) {
     if (isAzudError(error)) return error.code;

@@ -16,6 +16,15 @@ export interface ScannerOptions {
   readonly depthMax?: number;
 }
 
+/** Where the values of the declared names lie in an event, each by its name's index. */
+export interface Found {
+  /** Of each declared name: its value's KIND, 0 when it is not there. */
+  readonly kinds: Uint16Array;
+  /** First byte of each value, and the byte after its last. */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
 /**
  * A strict JSON scanner over bytes that are known to be UTF-8. It accepts what `JSON.parse` accepts, less what two
  * readers could understand differently or no store could keep: keys twice, halves of surrogate pairs, numbers out of
@@ -27,16 +36,15 @@ export interface ScannerOptions {
  *
  * For the declared names it reports where each top-level value lies and of what kind it is.
  */
-export class JsonScanner {
+export class JsonScanner implements Found {
   /** First fault of meaning in the last event, null when there is none. */
   fault: AzudError | null = null;
   /** KIND of the last event as a whole. */
   kind = 0;
   /** True when the last event has a top-level key that is not declared. */
   undeclared = false;
-  /** Of each declared name: its value's KIND in the last event, 0 when it is not there. */
+  /** Of the last event. */
   readonly kinds: Uint16Array;
-  /** First byte of each value, and the byte after its last. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
   readonly #keys: KeyTable;
@@ -86,8 +94,10 @@ export class JsonScanner {
     return end;
   }
 
-  /** @throws AzudError `invalid-json` unless only white space stands between `at` and the end given to `read` */
-  expectEnd(at: number): void {
+  /** @throws AzudError `invalid-json` unless only white space stands between `at` and `to` */
+  expectEnd(bytes: Uint8Array, at: number, to: number): void {
+    this.#bytes = bytes;
+    this.#end = to;
     const end = this.#skip(at);
     if (end < this.#end) throw this.#unexpected(end, 'the end');
   }

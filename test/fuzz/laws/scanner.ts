@@ -35,7 +35,7 @@ export const scannerLaw: fc.IRawProperty<unknown> = fc.property(bytes, (given) =
 
 function scan(given: Buffer): string {
   try {
-    scanner.expectEnd(scanner.read(given, 0, given.length));
+    scanner.expectEnd(given, scanner.read(given, 0, given.length), given.length);
     return scanner.fault?.code ?? 'ok';
   } catch (error) {
     if (isAzudError(error)) return error.code;
