@@ -77,6 +77,7 @@ export function lookupsOf(unit: WriteUnit, covers: Known['covers']) {
     if (batch.ids) want(batch.dataset, batch.ids);
     for (const id of batch.replays ?? []) letters.add(id);
     for (const { id } of batch.discards) letters.add(id);
+    if (batch.rejects.length === 0 && dead.size === 0) continue;
     // Only a transaction with a key can come again, with the rows that were refused before.
     if (!isKeyedTransaction(batch.transactionId)) continue;
     for (const { id } of batch.rejects) letters.add(id);
@@ -93,6 +94,9 @@ function rowOf(batch: Batch, line: number): number {
 }
 
 export const NO_COUNTS: Counts = Object.freeze({ accepted: 0, stored: 0, duplicate: 0, dead: 0 });
+
+/** Of a plain single event: one object for all of them, which are thousands in a unit. */
+const ONE_STORED: Counts = Object.freeze({ accepted: 1, stored: 1, duplicate: 0, dead: 0 });
 
 export function addCounts(a: Counts, b: Counts): Counts {
   return {
@@ -152,8 +156,11 @@ class Settling {
   }
 
   #count({ batch, counts }: SettledBatch): void {
-    const tally = this.#counts.get(batch.dataset) ?? { ...NO_COUNTS };
-    this.#counts.set(batch.dataset, tally);
+    let tally = this.#counts.get(batch.dataset);
+    if (!tally) {
+      tally = { ...NO_COUNTS };
+      this.#counts.set(batch.dataset, tally);
+    }
     tally.accepted += counts.accepted;
     tally.stored += counts.stored;
     tally.duplicate += counts.duplicate;
@@ -179,6 +186,7 @@ class Settling {
     const plain = batch.ids === null && batch.replays === null && entry.dead.size === 0;
     const kept = plain ? null : this.#lines(entry);
     for (const { id, reason } of batch.discards) if (this.#open.delete(id)) this.#discard(id, reason);
+    if (kept === null && batch.count === 1 && batch.rejects.length === 0) return { batch, kept, counts: ONE_STORED };
     const refused = this.#rejects(batch);
     const accepted = acceptedCount(batch);
     if (kept === null) {

@@ -39,6 +39,8 @@ export class LogReader implements Subscription {
   readonly #closing = new AbortController();
   #next: number;
   #notBefore = 0;
+  /** Of the record read last. */
+  #dataset = '';
   #open: OpenSegment | null = null;
   #reading: Promise<unknown> = Promise.resolve();
 
@@ -102,8 +104,9 @@ export class LogReader implements Subscription {
       if (deliveries.length > 0 && bytes > bytesMax) break;
       // Only after a seek: the index leads to a record somewhat before the one asked for.
       if (cursor.offset < this.#next) continue;
-      const position = positionAt(course, cursor.offset);
-      deliveries.push({ message: decodeRecord(cursor.buffer, cursor.at), position });
+      const message = decodeRecord(cursor.buffer, cursor.at, this.#dataset);
+      this.#dataset = message.dataset;
+      deliveries.push({ message, position: positionAt(course, cursor.offset) });
       this.#next = cursor.offset + 1;
     }
     return deliveries;

@@ -49,7 +49,8 @@ export class RowTexts {
   }
 
   #addBatch({ batch, kept }: SettledBatch): void {
-    this.#transactions.addLine(batch.transactionId);
+    const { transactionId } = batch;
+    this.#transactions.addLine(transactionId);
     this.#times.addLine(String(batch.receivedAt));
     if (kept === null) {
       this.#events.addLines(batch.lines);
@@ -59,10 +60,10 @@ export class RowTexts {
     }
     this.#events.separate(RS);
     if (batch.ids === null && kept === null) {
-      this.#ids.addEventIds(batch.transactionId, batch.count);
+      this.#ids.addEventIds(transactionId, batch.count);
     } else {
       for (const line of kept ?? batch.ids?.keys() ?? []) {
-        this.#ids.addLine(batch.ids?.[line] ?? eventIdAt(batch.transactionId, line));
+        this.#ids.addLine(batch.ids?.[line] ?? eventIdAt(transactionId, line));
       }
     }
     this.#ids.separate(RS);
