@@ -1,3 +1,5 @@
+import type { UuidBytes } from './ids.ts';
+
 /** Where a refused event was refused. */
 export type DeadStage = 'intake' | 'enrich' | 'store';
 
@@ -28,6 +30,8 @@ export interface Batch {
   readonly dataset: string;
   /** UUID; names the receipt. */
   readonly transactionId: string;
+  /** Both of them, `id` first, where they are at hand as bytes: whoever writes down thousands needs no string of each. */
+  readonly uuids?: UuidBytes | undefined;
   /** ms since the epoch, by the intake's clock. */
   readonly receivedAt: number;
   /** What brought it: `http`, `replay`, later a poller's name. */
@@ -91,6 +95,8 @@ export interface Message {
   readonly id: string;
   readonly dataset: string;
   readonly transactionId: string;
+  /** As in `Batch`. */
+  readonly uuids?: UuidBytes | undefined;
   /** `acceptedCount` of the batch: what conservation adds up without opening the payload. */
   readonly events: number;
   /** The batch's `receivedAt`, ms. */

@@ -1,4 +1,5 @@
 import type { Batch, Message } from './batch.ts';
+import type { UuidBytes } from './ids.ts';
 
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -27,6 +28,10 @@ export class SingleEvent implements Batch {
 
   get transactionId(): string {
     return this.#message.transactionId;
+  }
+
+  get uuids(): UuidBytes | undefined {
+    return this.#message.uuids;
   }
 
   get receivedAt(): number {

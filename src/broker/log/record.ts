@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
-import { uuidText } from '../../event/ids.ts';
+import { type UuidBytes, uuidText } from '../../event/ids.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 
 /**
@@ -135,34 +135,39 @@ export function decodeRecord(buffer: Buffer, at: number, likely = ''): Message {
  * A message that goes on lying in its record: what is asked for once, or never, is made when it is asked for. Thousands of
  * single events wait for their unit at a time, and what is kept of each is what the garbage collector has to carry.
  */
-class RecordMessage implements Message {
+class RecordMessage implements Message, UuidBytes {
   readonly dataset: string;
   readonly payload: Buffer;
-  readonly #buffer: Buffer;
-  readonly #at: number;
+  /** The buffer that the record lies in, and where in it its ids begin. */
+  readonly bytes: Buffer;
+  readonly at: number;
 
   constructor(buffer: Buffer, at: number, likely: string) {
-    this.#buffer = buffer;
-    this.#at = at;
+    this.bytes = buffer;
+    this.at = at + AT.id;
     this.dataset = datasetOf(buffer, at, likely);
     const payloadAt = at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at);
     this.payload = buffer.subarray(payloadAt, at + lengthOf(buffer, at));
   }
 
   get id(): string {
-    return uuidText(this.#buffer, this.#at + AT.id);
+    return uuidText(this.bytes, this.at);
   }
 
   get transactionId(): string {
-    return uuidText(this.#buffer, this.#at + AT.transaction);
+    return uuidText(this.bytes, this.at + AT.transaction - AT.id);
+  }
+
+  get uuids(): UuidBytes {
+    return this;
   }
 
   get events(): number {
-    return eventsOf(this.#buffer, this.#at);
+    return eventsOf(this.bytes, this.at - AT.id);
   }
 
   get time(): number {
-    return timeOf(this.#buffer, this.#at);
+    return timeOf(this.bytes, this.at - AT.id);
   }
 }
 
