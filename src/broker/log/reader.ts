@@ -35,6 +35,7 @@ export async function offsetOfProgress(folder: SegmentFolder, progress: Progress
 
 /** Reads segment files in large pieces, checks every record, never passes the durable end. */
 export class LogReader implements Subscription {
+  readonly unhurried = true;
   readonly #options: ReaderOptions;
   readonly #closing = new AbortController();
   #next: number;
