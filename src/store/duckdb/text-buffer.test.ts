@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { eventIdAt } from '../../event/ids.ts';
+import { eventIdAt, uuidText, uuidV7 } from '../../event/ids.ts';
 import { TextBuffer } from './text-buffer.ts';
 
 const textOf = (buffer: TextBuffer) => Buffer.from(buffer.bytes()).toString();
@@ -15,6 +15,18 @@ describe('a text buffer', () => {
       const expected = Array.from({ length: 300 }, (_, line) => eventIdAt(transaction, line));
       assert.deepEqual(textOf(buffer).split('\n'), expected);
     }
+  });
+
+  test('spells UUIDs from their bytes, wherever they lie', () => {
+    const uuids = Array.from({ length: 3_000 }, (_, at) => uuidV7(1_760_000_000_000 + at));
+    const bytes = Buffer.concat([
+      Buffer.alloc(5),
+      ...uuids.map((uuid) => Buffer.from(uuid.replaceAll('-', ''), 'hex')),
+    ]);
+    const buffer = new TextBuffer();
+    for (const n of uuids.keys()) buffer.addUuid({ bytes, at: 5 }, n);
+    assert.deepEqual(textOf(buffer).split('\n'), uuids);
+    assert.equal(uuidText(bytes, 5 + 16), uuids[1]);
   });
 
   test('writes a value that follows upon its like as often as it comes', () => {
