@@ -147,7 +147,10 @@ export const LOADER_LIMITS = Object.freeze({
   unitDelayMs: 100,
   /** Between two units while events keep coming, ms: a transaction costs 5 ms however small it is, 2 % of this. */
   unitIntervalMs: 250,
-  /** Between two looks at a broker that has little waiting, ms: a fifth of the delay, so that a unit takes at most five. */
+  /**
+   * Between two looks at a broker that has little waiting, ms: a fifth of the delay, so that a unit takes at most five. Where
+   * waiting costs nothing, from the last look to the end of the unit: time to read 10 MB.
+   */
   receiveIntervalMs: 20,
   /** Between two tries of a unit, ms: the first at once enough to go unnoticed, the last within "5 s of space coming back". */
   retryFirstMs: 100,

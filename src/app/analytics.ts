@@ -66,7 +66,7 @@ export async function openAnalytics(options: AnalyticsOptions): Promise<Analytic
     metrics,
     group,
     onStored: async (datasets) => caches.results?.changed(datasets.intersection(watched)),
-    onCommitted: (transactionId) => commits.tell(transactionId),
+    onCommitted: (transactionIds) => commits.tell(transactionIds),
   });
   const keeper = new Keeper({ broker, store, clock: systemClock, log });
   await caches.opened;

@@ -140,6 +140,11 @@ export interface Delivery {
 
 export interface Subscription {
   /**
+   * What waits here costs nothing and is had at once, however much it is: nothing is gained by receiving it before it can
+   * be written, and what is not received is not carried about. Absent where waiting messages hold up others.
+   */
+  readonly unhurried?: true;
+  /**
    * Aborts when the work is divided anew, because others of its group came or went: write what is in hand and subscribe
    * again, from the store's progress as it is then. Absent where the broker divides by itself.
    */

@@ -1,4 +1,4 @@
-import type { Batch, Message } from '../event/batch.ts';
+import { type Batch, copyOf, type Message } from '../event/batch.ts';
 import { decodeBatch, encodeBatch } from '../event/codec.ts';
 import { eventIdAt, uuidDerived } from '../event/ids.ts';
 
@@ -18,7 +18,7 @@ export function splitMessage(message: Message, bytesMax: number): readonly Messa
 function explicit(batch: Batch): Batch {
   const lines = Array.from({ length: batch.count }, (_, line) => line);
   return {
-    ...batch,
+    ...copyOf(batch),
     ids: batch.ids ?? lines.map((line) => eventIdAt(batch.transactionId, line)),
     rows: batch.rows ?? lines.map((line) => line + 1),
   };

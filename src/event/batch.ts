@@ -1,3 +1,5 @@
+import type { UuidBytes } from './ids.ts';
+
 /** Where a refused event was refused. */
 export type DeadStage = 'intake' | 'enrich' | 'store';
 
@@ -20,6 +22,7 @@ export interface Reject {
 /**
  * The events of one dataset that travel together: published, delivered and written as one unit.
  * Every number of events below is exact; the conservation check adds them up.
+ * It may make its parts when they are asked for, so it is copied by name (`copyOf`), never by a spread.
  */
 export interface Batch {
   /** UUIDv7. Brokers without positions dedupe by it. */
@@ -27,6 +30,8 @@ export interface Batch {
   readonly dataset: string;
   /** UUID; names the receipt. */
   readonly transactionId: string;
+  /** Both of them, `id` first, where they are at hand as bytes: whoever writes down thousands needs no string of each. */
+  readonly uuids?: UuidBytes | undefined;
   /** ms since the epoch, by the intake's clock. */
   readonly receivedAt: number;
   /** What brought it: `http`, `replay`, later a poller's name. */
@@ -55,6 +60,27 @@ export interface Batch {
   readonly discards: readonly { readonly id: string; readonly reason: string }[];
 }
 
+/** The same batch with all its parts at hand. */
+export function copyOf(batch: Batch): Batch {
+  const { id, dataset, transactionId, receivedAt, source, count, lines } = batch;
+  const { ids, rows, extras, rejects, replays, discards } = batch;
+  return {
+    id,
+    dataset,
+    transactionId,
+    receivedAt,
+    source,
+    count,
+    lines,
+    ids,
+    rows,
+    extras,
+    rejects,
+    replays,
+    discards,
+  };
+}
+
 /** Events that this batch adds to `accepted`. */
 export function acceptedCount(batch: Pick<Batch, 'count' | 'rejects' | 'replays'>): number {
   return batch.replays ? 0 : batch.count + batch.rejects.length;
@@ -62,13 +88,15 @@ export function acceptedCount(batch: Pick<Batch, 'count' | 'rejects' | 'replays'
 
 /**
  * The one form in which a batch crosses a broker: metadata that a broker may index, and opaque bytes.
- * Made by `encodeBatch`, read by `decodeBatch` (codec.ts).
+ * Made by `encodeBatch`, read by `decodeBatch` (codec.ts). Like a batch it may make its parts when they are asked for.
  */
 export interface Message {
   /** The batch's id. */
   readonly id: string;
   readonly dataset: string;
   readonly transactionId: string;
+  /** As in `Batch`. */
+  readonly uuids?: UuidBytes | undefined;
   /** `acceptedCount` of the batch: what conservation adds up without opening the payload. */
   readonly events: number;
   /** The batch's `receivedAt`, ms. */

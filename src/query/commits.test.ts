@@ -17,7 +17,7 @@ test('everybody who waits for a transaction hears of its commit, and nobody else
   const heard: string[] = [];
   const stop = new AbortController();
   const waits = ['a', 'a', 'b'].map((id) => commits.next(id, 1_000, stop.signal).then(() => heard.push(id)));
-  commits.tell('a');
+  commits.tell(['a']);
   await Promise.all(waits.slice(0, 2));
   assert.deepEqual(heard, ['a', 'a']);
   stop.abort();
@@ -27,5 +27,5 @@ test('everybody who waits for a transaction hears of its commit, and nobody else
 test('a wait ends by itself when its time is over', async () => {
   const commits = new Commits({ ...frozen, sleep: async () => {} });
   await commits.next('a', 1, NEVER);
-  commits.tell('a');
+  commits.tell(['a']);
 });

@@ -9,11 +9,11 @@ export class Commits {
     this.#clock = clock;
   }
 
-  /** Something of the transaction is in the store. */
-  tell(transactionId: string): void {
-    // Mostly nobody waits, and a look for each of thousands of transactions is a tenth of the loader's work.
+  /** Something of each of these transactions is in the store. */
+  tell(transactionIds: Iterable<string>): void {
+    // Mostly nobody waits, and to look at each of thousands of transactions is a tenth of the loader's work.
     if (this.#waiting.size === 0) return;
-    for (const waiter of this.#waiting.get(transactionId) ?? []) waiter.abort();
+    for (const id of transactionIds) for (const waiter of this.#waiting.get(id) ?? []) waiter.abort();
   }
 
   /** Resolves at the next `tell` of the transaction, after `ms`, or when the signal aborts, whichever is first. */

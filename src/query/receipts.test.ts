@@ -37,7 +37,7 @@ describe('a receipt that is waited for', () => {
     await flow.publish(batch);
     const waited = receipts.settled(batch.transactionId, { ms: 60_000, signal: NEVER });
     await writeAll(flow);
-    commits.tell(batch.transactionId);
+    commits.tell([batch.transactionId]);
     assert.equal((await waited)?.counts.stored, 3);
   });
 
@@ -52,7 +52,7 @@ describe('a receipt that is waited for', () => {
     const counted = new Receipts({ store: flow.store, broker: { find }, commits, clock: systemClock });
     const waits = Array.from({ length: 20 }, () => counted.settled(batch.transactionId, { ms: 60_000, signal: NEVER }));
     await writeAll(flow);
-    commits.tell(batch.transactionId);
+    commits.tell([batch.transactionId]);
     for (const receipt of await Promise.all(waits)) assert.equal(receipt?.state, 'stored');
     assert.equal(reads, 1);
   });

@@ -72,7 +72,7 @@ export function lookupsOf(unit: WriteUnit, covers: Known['covers']) {
     ids.set(dataset, wanted);
   };
   for (const entry of unit.batches) {
-    if (covers(entry)) continue;
+    if (isPlain(entry) || covers(entry)) continue;
     const { batch, dead } = entry;
     if (batch.ids) want(batch.dataset, batch.ids);
     for (const id of batch.replays ?? []) letters.add(id);
@@ -87,12 +87,25 @@ export function lookupsOf(unit: WriteUnit, covers: Known['covers']) {
   return { ids, letters };
 }
 
+/** Every line of it is stored, whatever the store knows. Of thousands in a unit nearly all are. */
+function isPlain({ batch, dead }: UnitBatch): boolean {
+  const { ids, replays, rejects, discards } = batch;
+  return ids === null && replays === null && dead.size === 0 && rejects.length === 0 && discards.length === 0;
+}
+
 /** Row in the request of a line, from 1. */
 function rowOf(batch: Batch, line: number): number {
   return batch.rows?.[line] ?? line + 1;
 }
 
 export const NO_COUNTS: Counts = Object.freeze({ accepted: 0, stored: 0, duplicate: 0, dead: 0 });
+
+/** One object for all single events. */
+const ONE_STORED: Counts = Object.freeze(allStored(1));
+
+function allStored(count: number): Counts {
+  return { accepted: count, stored: count, duplicate: 0, dead: 0 };
+}
 
 export function addCounts(a: Counts, b: Counts): Counts {
   return {
@@ -152,8 +165,11 @@ class Settling {
   }
 
   #count({ batch, counts }: SettledBatch): void {
-    const tally = this.#counts.get(batch.dataset) ?? { ...NO_COUNTS };
-    this.#counts.set(batch.dataset, tally);
+    let tally = this.#counts.get(batch.dataset);
+    if (!tally) {
+      tally = { ...NO_COUNTS };
+      this.#counts.set(batch.dataset, tally);
+    }
     tally.accepted += counts.accepted;
     tally.stored += counts.stored;
     tally.duplicate += counts.duplicate;
@@ -176,18 +192,13 @@ class Settling {
 
   #batch(entry: UnitBatch): SettledBatch {
     const { batch } = entry;
-    const plain = batch.ids === null && batch.replays === null && entry.dead.size === 0;
-    const kept = plain ? null : this.#lines(entry);
+    if (isPlain(entry)) return { batch, kept: null, counts: batch.count === 1 ? ONE_STORED : allStored(batch.count) };
+    const { stored, ...lines } = this.#lines(entry);
     for (const { id, reason } of batch.discards) if (this.#open.delete(id)) this.#discard(id, reason);
     const refused = this.#rejects(batch);
-    const accepted = acceptedCount(batch);
-    if (kept === null) {
-      return { batch, kept, counts: { accepted, stored: batch.count, ...refused } };
-    }
-    const { stored } = kept;
-    const duplicate = kept.duplicate + refused.duplicate;
-    const dead = batch.replays ? 0 - stored.length - duplicate : kept.dead + refused.dead;
-    const counts = { accepted, stored: stored.length, duplicate, dead };
+    const duplicate = lines.duplicate + refused.duplicate;
+    const dead = batch.replays ? 0 - stored.length - duplicate : lines.dead + refused.dead;
+    const counts = { accepted: acceptedCount(batch), stored: stored.length, duplicate, dead };
     return { batch, kept: stored.length === batch.count ? null : stored, counts };
   }
 

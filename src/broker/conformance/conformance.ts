@@ -283,8 +283,8 @@ async function receive(subscription: Subscription, count: number): Promise<reado
   return deliveries;
 }
 
-function comparable({ payload, ...message }: Message): object {
-  return { ...message, payload: payload.toString('latin1') };
+function comparable({ id, dataset, transactionId, events, time, payload }: Message): object {
+  return { id, dataset, transactionId, events, time, payload: payload.toString('latin1') };
 }
 
 function plain({ message }: Delivery): object {

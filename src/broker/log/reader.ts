@@ -35,10 +35,13 @@ export async function offsetOfProgress(folder: SegmentFolder, progress: Progress
 
 /** Reads segment files in large pieces, checks every record, never passes the durable end. */
 export class LogReader implements Subscription {
+  readonly unhurried = true;
   readonly #options: ReaderOptions;
   readonly #closing = new AbortController();
   #next: number;
   #notBefore = 0;
+  /** Of the record read last. */
+  #dataset = '';
   #open: OpenSegment | null = null;
   #reading: Promise<unknown> = Promise.resolve();
 
@@ -102,8 +105,9 @@ export class LogReader implements Subscription {
       if (deliveries.length > 0 && bytes > bytesMax) break;
       // Only after a seek: the index leads to a record somewhat before the one asked for.
       if (cursor.offset < this.#next) continue;
-      const position = positionAt(course, cursor.offset);
-      deliveries.push({ message: decodeRecord(cursor.buffer, cursor.at), position });
+      const message = decodeRecord(cursor.buffer, cursor.at, this.#dataset);
+      this.#dataset = message.dataset;
+      deliveries.push({ message, position: positionAt(course, cursor.offset) });
       this.#next = cursor.offset + 1;
     }
     return deliveries;

@@ -17,7 +17,7 @@ import {
 const messages: fc.Arbitrary<Message> = fc.record(
   {
     id: fc.uuid(),
-    dataset: fc.stringMatching(/^[a-z][a-z0-9_]{0,62}$/),
+    dataset: fc.oneof(fc.stringMatching(/^[a-z][a-z0-9_]{0,62}$/), fc.string({ unit: 'grapheme', maxLength: 20 })),
     transactionId: fc.uuid(),
     events: fc.nat(1_000_000),
     time: fc.maxSafeNat(),
@@ -39,7 +39,10 @@ test('a record gives back every message exactly, wherever it stands', () => {
       const buffer = Buffer.alloc(at + recordBytes(message) + 10, 0xee);
       const end = encodeRecord(message, buffer, { at, offset, groupFirst });
       assert.deepEqual(checkRecord(buffer, at, buffer.length), { state: 'whole', bytes: end - at });
-      assert.deepEqual(decodeRecord(buffer, at), message);
+      for (const likely of ['', message.dataset, message.dataset.toUpperCase(), `${message.dataset}_`]) {
+        const { id, dataset, transactionId, events, time, payload } = decodeRecord(buffer, at, likely);
+        assert.deepEqual({ id, dataset, transactionId, events, time, payload }, message);
+      }
       assert.equal(offsetOf(buffer, at), offset);
       assert.equal(groupFirstOf(buffer, at), groupFirst);
     }),

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
-import { uuidText } from '../../event/ids.ts';
+import { type UuidBytes, uuidText } from '../../event/ids.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 
 /**
@@ -111,7 +111,9 @@ export function eventsOf(buffer: Buffer, at: number): number {
   return buffer.readUInt32LE(at + AT.events);
 }
 
-export function datasetOf(buffer: Buffer, at: number): string {
+/** @param likely what it probably is, e.g. that of the record before: then nothing is made of it anew */
+export function datasetOf(buffer: Buffer, at: number, likely = ''): string {
+  if (hasDataset(buffer, at, likely)) return likely;
   return buffer.toString('utf8', at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at));
 }
 
@@ -124,17 +126,49 @@ export function isOfTransaction(buffer: Buffer, at: number, transaction: Buffer)
   return transaction.compare(buffer, at + AT.transaction, at + AT.transaction + 16) === 0;
 }
 
-/** The payload is a view of the buffer. */
-export function decodeRecord(buffer: Buffer, at: number): Message {
-  const end = at + buffer.readUInt32LE(at + AT.length);
-  return {
-    id: uuidText(buffer, at + AT.id),
-    dataset: datasetOf(buffer, at),
-    transactionId: uuidText(buffer, at + AT.transaction),
-    events: eventsOf(buffer, at),
-    time: timeOf(buffer, at),
-    payload: buffer.subarray(at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at), end),
-  };
+/** The payload is a view of the buffer. @param likely as in `datasetOf` */
+export function decodeRecord(buffer: Buffer, at: number, likely = ''): Message {
+  return new RecordMessage(buffer, at, likely);
+}
+
+/**
+ * A message that goes on lying in its record: what is asked for once, or never, is made when it is asked for. Thousands of
+ * single events wait for their unit at a time, and what is kept of each is what the garbage collector has to carry.
+ */
+class RecordMessage implements Message, UuidBytes {
+  readonly dataset: string;
+  readonly payload: Buffer;
+  /** The buffer that the record lies in, and where in it its ids begin. */
+  readonly bytes: Buffer;
+  readonly at: number;
+
+  constructor(buffer: Buffer, at: number, likely: string) {
+    this.bytes = buffer;
+    this.at = at + AT.id;
+    this.dataset = datasetOf(buffer, at, likely);
+    const payloadAt = at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at);
+    this.payload = buffer.subarray(payloadAt, at + lengthOf(buffer, at));
+  }
+
+  get id(): string {
+    return uuidText(this.bytes, this.at);
+  }
+
+  get transactionId(): string {
+    return uuidText(this.bytes, this.at + AT.transaction - AT.id);
+  }
+
+  get uuids(): UuidBytes {
+    return this;
+  }
+
+  get events(): number {
+    return eventsOf(this.bytes, this.at - AT.id);
+  }
+
+  get time(): number {
+    return timeOf(this.bytes, this.at - AT.id);
+  }
 }
 
 /** The 16 bytes of a UUID, or null when the text is none. */
@@ -147,6 +181,15 @@ const MAGIC_BYTES = Buffer.from([0x41, 0x5a, 0x55, 0x44]);
 
 function datasetBytesOf(buffer: Buffer, at: number): number {
   return buffer[at + AT.dataset] ?? 0;
+}
+
+/** False of a name beyond ASCII too: its bytes are more than its characters. */
+function hasDataset(buffer: Buffer, at: number, name: string): boolean {
+  if (datasetBytesOf(buffer, at) !== name.length) return false;
+  for (let i = 0; i < name.length; i += 1) {
+    if (buffer[at + RECORD_HEADER_BYTES + i] !== name.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** Seeded with the length, so that a flipped bit there is found even where the shorter record would check. */

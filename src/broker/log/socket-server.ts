@@ -34,8 +34,8 @@ export interface LogServerOptions {
   readonly service: LogService;
 }
 
-/** Clients are told of the end this often at most: a message costs both processes more than 5 ms cost a reader. */
-const PUSH_EVERY_MS = 5;
+/** Clients are told of the end this often at most: a message costs both processes more than 20 ms cost a reader who has much to read. */
+const PUSH_EVERY_MS = 20;
 
 /** Serves the log to other processes of the host: they read its files themselves, and ask here for all else. */
 export class LogServer {
@@ -77,17 +77,24 @@ export class LogServer {
     connection.send(FRAME.hello, 0, toJson({ course, end: end.current }));
   }
 
-  /** Pushes the end, many moves as one; what a slow client missed the next push holds too. */
+  /** Pushes a move of the end at once, and many that follow as one; what a slow client missed the next push holds too. */
   #follow(connection: FrameConnection): () => void {
     const { end, clock } = this.#options;
-    let scheduled = false;
+    const { signal } = this.#closing;
+    let pushing = false;
+    let moved = false;
     const push = async () => {
-      if (scheduled) return;
-      scheduled = true;
-      do await clock.sleep(PUSH_EVERY_MS, this.#closing.signal);
-      while (!connection.writable && !this.#closing.signal.aborted && !connection.closed);
-      scheduled = false;
-      if (connection.writable) connection.send(FRAME.end, 0, toJson(end.current));
+      moved = true;
+      if (pushing) return;
+      pushing = true;
+      while (moved && !connection.closed && !signal.aborted) {
+        if (connection.writable) {
+          moved = false;
+          connection.send(FRAME.end, 0, toJson(end.current));
+        }
+        await clock.sleep(PUSH_EVERY_MS, signal);
+      }
+      pushing = false;
     };
     return end.watch(() => void push());
   }

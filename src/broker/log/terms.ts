@@ -36,8 +36,12 @@ export function beginTerm(terms: readonly Term[], { id, end, oldest }: Beginning
 
 /** The position of a record of this log. Records that an Azud without terms wrote have none. */
 export function positionAt({ epoch, terms }: Course, offset: number): Position {
-  const term = terms.findLast(({ first }) => first <= offset);
-  return { stream: epoch, offset, ...(term && { term: term.id }) };
+  // Nearly always the last. Asked for each record, so nothing is made but the answer.
+  for (let at = terms.length - 1; at >= 0; at -= 1) {
+    const { id, first } = terms[at] as Term;
+    if (first <= offset) return { stream: epoch, offset, term: id };
+  }
+  return { stream: epoch, offset };
 }
 
 /**

@@ -5,6 +5,7 @@ import { extraOf, type Member, membersOf } from '../members.ts';
 import { linesOf, type SettledBatch } from '../settle.ts';
 import { RS } from './statements.ts';
 import { TextBuffer } from './text-buffer.ts';
+import { addTransactionId } from './transaction-texts.ts';
 
 /** Gathered between two turns of the event loop, bytes: 1 to 2 ms in which no query is answered. */
 const TURN_BYTES = 1024 * 1024;
@@ -49,8 +50,8 @@ export class RowTexts {
   }
 
   #addBatch({ batch, kept }: SettledBatch): void {
-    this.#transactions.addLine(batch.transactionId);
-    this.#times.addLine(String(batch.receivedAt));
+    addTransactionId(this.#transactions, batch);
+    this.#times.addValue(batch.receivedAt);
     if (kept === null) {
       this.#events.addLines(batch.lines);
     } else {
@@ -59,7 +60,8 @@ export class RowTexts {
     }
     this.#events.separate(RS);
     if (batch.ids === null && kept === null) {
-      this.#ids.addEventIds(batch.transactionId, batch.count);
+      addTransactionId(this.#ids, batch);
+      this.#ids.toEventIds(batch.count);
     } else {
       for (const line of kept ?? batch.ids?.keys() ?? []) {
         this.#ids.addLine(batch.ids?.[line] ?? eventIdAt(batch.transactionId, line));

@@ -161,11 +161,12 @@ export const idStatements = (dataset: string) => ({
     FROM (SELECT ${split(1, 'id')}, ${split(2, 'ms')})`,
 });
 
+/** One line a batch in each of the parameters, which are blobs of UTF-8. */
 export const INSERT_TRANSACTIONS = `INSERT INTO "_transactions" SELECT CAST(id AS UUID), CAST(transaction_id AS UUID),
   dataset, make_timestamptz(CAST(ms AS BIGINT) * 1000), CAST(accepted AS BIGINT), CAST(stored AS BIGINT),
   CAST(duplicate AS BIGINT), CAST(dead AS BIGINT)
   FROM (SELECT ${['id', 'transaction_id', 'dataset', 'ms', 'accepted', 'stored', 'duplicate', 'dead']
-    .map((name, at) => split(at + 1, name))
+    .map((name, at) => splitBlob(at + 1, 10, name))
     .join(', ')})`;
 
 /** $1: a JSON array of letters; JSON carries any character a message may hold. */

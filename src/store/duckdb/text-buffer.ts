@@ -1,17 +1,23 @@
+import { UUID_BYTES, UUID_LENGTH, type UuidBytes, writeUuidText } from '../../event/ids.ts';
+
 /** First size; doubled as needed. */
 const FIRST_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
-const ID_LENGTH = 36;
-/** Of those, the last group of a UUID: 48 bits. */
+/** Of a UUID's text, its last group: 48 bits. */
 const LAST_GROUP_AT = 24;
 
 /** Lines of UTF-8, written one after the other into memory that is kept. */
 export class TextBuffer {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #length = 0;
+  /** What `addValue` added last, and from where to where it stands. */
+  #value: string | number | null = null;
+  #valueAt = 0;
+  #valueEnd = 0;
 
   clear(): void {
     this.#length = 0;
+    this.#value = null;
   }
 
   /** Whole lines, each ended by `\n`. */
@@ -34,24 +40,51 @@ export class TextBuffer {
     this.#length += 1;
   }
 
-  /** The ids `eventIdAt` gives the first `count` lines of a transaction: each is the one before, its last group raised by one. */
-  addEventIds(transactionId: string, count: number): void {
-    this.#reserve((ID_LENGTH + 1) * count);
-    const bytes = this.#bytes;
-    let at = this.#length;
-    bytes.write(transactionId, at, 'latin1');
-    for (let line = 0; line < count; line += 1) {
-      if (line > 0) for (let i = 0; i < ID_LENGTH; i += 1) bytes[at + i] = bytes[at + i - ID_LENGTH - 1] as number;
-      raise(bytes, at + LAST_GROUP_AT, at + ID_LENGTH);
-      bytes[at + ID_LENGTH] = NEWLINE;
-      at += ID_LENGTH + 1;
+  /** A line of a text in which one value often follows upon its like: that one is copied, and not made a text again. */
+  addValue(value: string | number): void {
+    const from = this.#valueAt;
+    const to = this.#length;
+    if (value === this.#value && to === this.#valueEnd) {
+      this.#reserve(to - from);
+      for (let at = from; at < to; at += 1) this.#bytes[to + at - from] = this.#bytes[at] as number;
+      this.#length += to - from;
+    } else {
+      this.addLine(String(value));
+      this.#value = value;
     }
-    this.#length = at;
+    this.#valueAt = to;
+    this.#valueEnd = this.#length;
+  }
+
+  /** The n-th (from 0) of some UUIDs, as a line. */
+  addUuid({ bytes, at }: UuidBytes, n: number): void {
+    this.#reserve(UUID_LENGTH + 1);
+    writeUuidText({ bytes, at: at + n * UUID_BYTES }, this.#bytes, this.#length);
+    this.#bytes[this.#length + UUID_LENGTH] = NEWLINE;
+    this.#length += UUID_LENGTH + 1;
+  }
+
+  /**
+   * Makes of the last line, which is a transaction's id, the ids that `eventIdAt` gives its first `count` lines: each is the
+   * one before, its last group raised by one.
+   */
+  toEventIds(count: number): void {
+    this.#reserve((UUID_LENGTH + 1) * (count - 1));
+    const bytes = this.#bytes;
+    let at = this.#length - UUID_LENGTH - 1;
+    raise(bytes, at + LAST_GROUP_AT, at + UUID_LENGTH);
+    for (let line = 1; line < count; line += 1) {
+      at += UUID_LENGTH + 1;
+      for (let i = 0; i <= UUID_LENGTH; i += 1) bytes[at + i] = bytes[at + i - UUID_LENGTH - 1] as number;
+      raise(bytes, at + LAST_GROUP_AT, at + UUID_LENGTH);
+    }
+    this.#length = at + UUID_LENGTH + 1;
   }
 
   /** Ends the last line with `separator` instead. */
   separate(separator: number): void {
     this.#bytes[this.#length - 1] = separator;
+    this.#value = null;
   }
 
   /** All lines but for the last end. A view: it holds until something is added. */

@@ -6,6 +6,7 @@ import { addCounts, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settl
 import { RowTexts } from './row-texts.ts';
 import type { Session } from './session.ts';
 import * as SQL from './statements.ts';
+import { TransactionTexts } from './transaction-texts.ts';
 import type { Widths } from './widths.ts';
 
 /** What `_head` holds: one row, written with every unit. */
@@ -44,6 +45,7 @@ export class UnitWriter {
   readonly #widths: Widths;
   readonly #rows = new Map<string, SQL.RowStatements>();
   readonly #texts = new RowTexts();
+  readonly #transactions = new TransactionTexts();
 
   constructor(session: Session, datasets: ReadonlyMap<string, Dataset>, widths: Widths) {
     this.#session = session;
@@ -72,7 +74,7 @@ export class UnitWriter {
     for (const [name, batches] of Map.groupBy(settled.batches, ({ batch }) => batch.dataset)) {
       await this.#insertRows(name, batches);
     }
-    await this.#insertTransactions(settled.batches);
+    await this.#session.runPlanned(SQL.INSERT_TRANSACTIONS, this.#transactions.of(settled.batches));
     await this.#keepIds(settled);
     await this.#keepLetters(settled);
     const next = advance(head, settled);
@@ -126,20 +128,6 @@ export class UnitWriter {
       await this.#session.runPlanned(first, await this.#texts.of(piece, dataset, statements.texts));
     }
     for (const sql of rest) await this.#session.run(sql);
-  }
-
-  async #insertTransactions(batches: readonly SettledBatch[]): Promise<void> {
-    const column = (value: (entry: SettledBatch) => string | number) => batches.map(value).join('\n');
-    await this.#session.runPlanned(SQL.INSERT_TRANSACTIONS, [
-      column(({ batch }) => batch.id),
-      column(({ batch }) => batch.transactionId),
-      column(({ batch }) => batch.dataset),
-      column(({ batch }) => batch.receivedAt),
-      column(({ counts }) => counts.accepted),
-      column(({ counts }) => counts.stored),
-      column(({ counts }) => counts.duplicate),
-      column(({ counts }) => counts.dead),
-    ]);
   }
 
   async #keepIds(settled: Settled): Promise<void> {
