@@ -76,7 +76,7 @@ export class Gatherer {
     try {
       while (!unit.full && !deadline.signal.aborted) {
         if (!more) await this.#pause(lastLookMs, deadline.signal);
-        more = await this.#receive(unit, deadline.signal);
+        more = !deadline.signal.aborted && (await this.#receive(unit, deadline.signal));
       }
     } finally {
       signal.removeEventListener('abort', end);
