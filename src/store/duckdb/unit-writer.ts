@@ -3,6 +3,7 @@ import type { Dataset } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
 import { addCounts, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settle } from '../settle.ts';
+import { arePlain } from './plain-numbers.ts';
 import { RowTexts } from './row-texts.ts';
 import type { Session } from './session.ts';
 import * as SQL from './statements.ts';
@@ -119,10 +120,11 @@ export class UnitWriter {
     const dataset = this.#datasets.get(name);
     const filled = batches.filter(({ batch, kept }) => (kept?.length ?? batch.count) > 0);
     if (!statements || !dataset || filled.length === 0) return;
-    const [first = '', ...rest] = statements.insert;
+    const [texts = '', ...rest] = statements.insert;
     // The latest of each key is looked for in the whole unit; what is only appended goes in by pieces.
     const pieces = dataset.mode === 'append' ? piecesOf(filled) : [filled];
     for (const piece of pieces) {
+      const first = arePlain(piece, statements.numbers) ? statements.plain : texts;
       await this.#session.runPlanned(first, await this.#texts.of(piece, dataset, statements.texts));
     }
     for (const sql of rest) await this.#session.run(sql);
