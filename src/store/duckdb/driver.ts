@@ -32,14 +32,15 @@ import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
 import { Copier } from './copier.ts';
 import { classify } from './errors.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
+import { Lanes } from './lanes.ts';
 import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
 import { type DuckdbSettings, Session } from './session.ts';
 import { partOf, progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
-import { fitTables } from './tables.ts';
-import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
+import { fitTables, refuseTwins } from './tables.ts';
+import { type Head, progressOf, readHead, UnitWriter, type Written } from './unit-writer.ts';
 import { Widths } from './widths.ts';
 
 export interface DuckdbContext {
@@ -60,6 +61,7 @@ interface Opened {
   readonly queries: Queries;
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly units: UnitWriter;
+  readonly lanes: Lanes;
   readonly widths: Widths;
 }
 
@@ -120,7 +122,8 @@ export class DuckdbStoreDriver implements StoreDriver {
       writer.close();
       await Promise.all([this.#copy.remove(), rm(partOf(this.#files), { force: true })]);
       const reader = new Reader(instance, this.#onStuck);
-      this.#opened = await assemble(reader, { instance, datasets, report: (error) => this.#reported(error) });
+      const report = (error: AzudError) => this.#reported(error);
+      this.#opened = await assemble(reader, { instance, datasets, report, wal: this.#files.wal });
     } catch (error) {
       instance.closeSync();
       throw this.#marked(classify(error, 'the tables cannot be made to fit'));
@@ -143,11 +146,13 @@ export class DuckdbStoreDriver implements StoreDriver {
   async write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
     this.#idle.cancel();
     await this.#copier.admit();
-    return this.#inTurn('the unit cannot be written', async (opened) => {
-      const { datasets, units } = opened;
+    return this.#turnOf('the unit cannot be written', async (opened) => {
+      const { datasets, units, lanes } = opened;
       this.#version += 1;
       const written = await this.#tryWrite(unit, opened).catch(async (error: unknown) => {
-        if (classify(error, '').code !== 'bad-row' || !(await units.widen(unit))) throw error;
+        if (classify(error, '').code !== 'bad-row') throw error;
+        await lanes.drop();
+        if (!(await units.widen(unit))) throw error;
         return this.#tryWrite(unit, opened);
       });
       this.#head = written.head;
@@ -159,15 +164,19 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   /** One transaction. After a `bad-row` nothing was written; after another failure that is not known. */
-  async #tryWrite(unit: WriteUnit, { writer, units }: Opened): ReturnType<UnitWriter['write']> {
-    const head = await this.#readHead(writer);
+  async #tryWrite(unit: WriteUnit, opened: Opened): Promise<Written> {
+    const head = await this.#readHead(opened);
     this.#head = null;
     try {
-      return await writer.transaction(() => units.write(unit, head));
+      return await opened.lanes.write(unit, head);
     } catch (error) {
       if (classify(error, '').code === 'bad-row') this.#head = head;
       throw error;
     }
+  }
+
+  prepare(unit: WriteUnit): void {
+    this.#opened?.lanes.prepare(unit);
   }
 
   probe(dataset: Dataset, lines: Buffer): Promise<void> {
@@ -233,9 +242,10 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   sweep(now: number): Promise<void> {
-    return this.#inTurn('the sweep failed', async ({ writer, datasets }) => {
+    return this.#inTurn('the sweep failed', async (opened) => {
+      const { writer, datasets } = opened;
       this.#version += 1;
-      const horizon = sweepHorizon(now, (await this.#readHead(writer)).lastReceivedAt);
+      const horizon = sweepHorizon(now, (await this.#readHead(opened)).lastReceivedAt);
       for (const dataset of datasets.values()) {
         await writer.run(`DELETE FROM ${SQL.idsTable(dataset.name)} WHERE received_ms < CAST($1 AS BIGINT)`, [
           String(horizon - dataset.dedupeWindowMs),
@@ -274,9 +284,9 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#opened = null;
     this.#head = null;
     if (!opened) return;
+    await opened.lanes.close();
     opened.reader.close();
     opened.prober.close();
-    opened.writer.close();
     opened.instance.closeSync();
   }
 
@@ -286,15 +296,25 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   async #headNow(): Promise<Head> {
-    return this.#head ?? this.#inTurn('the progress cannot be read', ({ writer }) => this.#readHead(writer));
+    return this.#head ?? this.#turnOf('the progress cannot be read', (opened) => this.#readHead(opened));
   }
 
-  async #readHead(writer: Session): Promise<Head> {
-    this.#head ??= await readHead(writer);
+  async #readHead({ writer, lanes }: Opened): Promise<Head> {
+    if (this.#head) return this.#head;
+    await lanes.drop();
+    this.#head = await readHead(writer);
     return this.#head;
   }
 
+  /** Everything but units: no transaction is open when it begins. */
   #inTurn<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
+    return this.#turnOf(what, async (opened) => {
+      await opened.lanes.drop();
+      return work(opened);
+    });
+  }
+
+  #turnOf<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
     const done = this.#turn.then(() => this.#classified(what, () => work(this.#now())));
     this.#turn = done.catch(() => {});
     return done;
@@ -343,12 +363,15 @@ interface Parts {
   readonly instance: DuckDBInstance;
   readonly datasets: readonly Dataset[];
   readonly report: (error: AzudError) => AzudError;
+  readonly wal: string;
 }
 
-async function assemble(reader: Reader, { instance, datasets, report }: Parts): Promise<Opened> {
+async function assemble(reader: Reader, { instance, datasets, report, wal }: Parts): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
   const widths = await Widths.of(writer);
+  const units = new UnitWriter(writer, { datasets: byName, widths, lane: 0 });
+  const others = new UnitWriter(await Session.open(instance), { datasets: byName, widths, lane: 1 });
   return {
     instance,
     writer,
@@ -356,7 +379,8 @@ async function assemble(reader: Reader, { instance, datasets, report }: Parts): 
     prober: await Session.open(instance),
     queries: new Queries(reader, byName, report),
     datasets: byName,
-    units: new UnitWriter(writer, byName, widths),
+    units,
+    lanes: new Lanes([units, others], { datasets: byName, wal }),
     widths,
   };
 }
@@ -366,18 +390,4 @@ async function failureOf(work: Promise<unknown>): Promise<AzudError | null> {
     () => null,
     (error: unknown) => classify(error, 'the lines cannot be converted'),
   );
-}
-
-/** DuckDB's names do not heed case, so two properties that differ in nothing else would be one column. */
-function refuseTwins(datasets: readonly Dataset[]): void {
-  const errors = datasets.flatMap(({ name, columns }) =>
-    columns
-      .filter((column, at) => columns.findIndex((other) => other.name.toLowerCase() === column.name.toLowerCase()) < at)
-      .map((column) => ({
-        path: `/datasets/${name}/schema/properties/${column.name}`,
-        code: 'invalid_config',
-        message: `${name}: ${column.name} differs from another property in case only`,
-      })),
-  );
-  if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
 }

@@ -23,7 +23,7 @@ export function plainNumber(column: SqlColumn): string {
 const SAMPLE = { lines: 8, doubtful: 1 };
 
 /** Have most lines a number other than 0 and 1 in each of these columns? By a sample: whatever it says, the rows are the same. */
-export function arePlain(batches: readonly SettledBatch[], numbers: readonly string[]): boolean {
+export function arePlain(batches: readonly Pick<SettledBatch, 'batch'>[], numbers: readonly string[]): boolean {
   if (numbers.length === 0) return false;
   let doubtful = 0;
   for (let n = 0; n < SAMPLE.lines; n += 1) {
