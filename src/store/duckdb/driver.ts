@@ -30,9 +30,10 @@ import { AdHocCopy } from './ad-hoc-copy.ts';
 import { DUCKDB_CAPABILITIES } from './capabilities.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
 import { Copier } from './copier.ts';
-import { classify } from './errors.ts';
+import { classify, failureOf } from './errors.ts';
+import { type CoresFree, FreeCores } from './free-cores.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes, type LanesOptions } from './lanes.ts';
 import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
@@ -50,6 +51,7 @@ export interface DuckdbContext {
   /** A read heeds no interrupt: until this process ends it holds a connection and a core. */
   readonly onStuck?: ((error: AzudError) => void) | undefined;
   readonly clock?: Clock;
+  readonly freeCores?: CoresFree;
 }
 
 /** What is there only while the store is open. */
@@ -66,6 +68,7 @@ interface Opened {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
+const CONVERTING = 'the lines cannot be converted';
 /** Batch ids of brokers without positions: longer than any of them redelivers. */
 const BATCH_IDS_KEPT_MS = 14 * DAY_MS;
 
@@ -76,6 +79,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   readonly #onFatal: DuckdbContext['onFatal'];
   readonly #onStuck: DuckdbContext['onStuck'];
   readonly #clock: Clock;
+  readonly #freeCores: CoresFree;
   #opened: Opened | null = null;
   #rebuilding = false;
   /** Null when a write ended without a known outcome: then it is read again. */
@@ -91,13 +95,14 @@ export class DuckdbStoreDriver implements StoreDriver {
   /** Of ad-hoc queries, for their temporary folders. */
   #asked = 0;
 
-  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, onStuck, clock = systemClock }: DuckdbContext) {
+  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, onStuck, clock = systemClock, freeCores }: DuckdbContext) {
     this.#settings = { ...DUCKDB_DEFAULTS, ...config };
     const { path } = this.#settings;
     this.#files = filesOf(isAbsolute(path) ? path : join(dataDir, path));
     this.#onFatal = onFatal;
     this.#onStuck = onStuck;
     this.#clock = clock;
+    this.#freeCores = freeCores ?? new FreeCores();
     const checkpoint = (options: { readonly merge: boolean }) =>
       this.#inTurn('the checkpoint failed', ({ writer }) => writer.checkpoint(options));
     this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
@@ -123,7 +128,12 @@ export class DuckdbStoreDriver implements StoreDriver {
       await Promise.all([this.#copy.remove(), rm(partOf(this.#files), { force: true })]);
       const reader = new Reader(instance, this.#onStuck);
       const report = (error: AzudError) => this.#reported(error);
-      this.#opened = await assemble(reader, { instance, datasets, report, wal: this.#files.wal });
+      this.#opened = await assemble(reader, {
+        instance,
+        datasets,
+        report,
+        lanes: { wal: this.#files.wal, freeCores: this.#freeCores },
+      });
     } catch (error) {
       instance.closeSync();
       throw this.#marked(classify(error, 'the tables cannot be made to fit'));
@@ -333,12 +343,12 @@ export class DuckdbStoreDriver implements StoreDriver {
     const events = lines.subarray(0, lines.length - 1);
     const columns = SQL.convertedColumns(dataset, widths.wide(dataset.name));
     if (columns.length === 0) return;
-    const failure = await failureOf(prober.run(SQL.probeStatement(columns), [events]));
+    const failure = await failureOf(prober.run(SQL.probeStatement(columns), [events]), CONVERTING);
     if (failure === null) return;
     // Only one line has one path; of many, isolation will ask again.
     if (!events.includes(0x0a)) {
       for (const column of columns) {
-        const own = await failureOf(prober.run(SQL.probeStatement([column]), [events]));
+        const own = await failureOf(prober.run(SQL.probeStatement([column]), [events]), CONVERTING);
         if (own?.code === 'bad-row') throw badRow(column, `cannot be kept as ${column.type}`);
       }
     }
@@ -363,10 +373,10 @@ interface Parts {
   readonly instance: DuckDBInstance;
   readonly datasets: readonly Dataset[];
   readonly report: (error: AzudError) => AzudError;
-  readonly wal: string;
+  readonly lanes: Pick<LanesOptions, 'wal' | 'freeCores'>;
 }
 
-async function assemble(reader: Reader, { instance, datasets, report, wal }: Parts): Promise<Opened> {
+async function assemble(reader: Reader, { instance, datasets, report, lanes }: Parts): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
   const widths = await Widths.of(writer);
@@ -380,14 +390,7 @@ async function assemble(reader: Reader, { instance, datasets, report, wal }: Par
     queries: new Queries(reader, byName, report),
     datasets: byName,
     units,
-    lanes: new Lanes([units, others], { datasets: byName, wal }),
+    lanes: new Lanes([units, others], { datasets: byName, ...lanes }),
     widths,
   };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<AzudError | null> {
-  return work.then(
-    () => null,
-    (error: unknown) => classify(error, 'the lines cannot be converted'),
-  );
 }

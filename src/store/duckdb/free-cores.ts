@@ -12,11 +12,16 @@ interface Use {
   readonly own: number;
 }
 
+export interface CoresFree {
+  /** What counts is what is used from here on. */
+  begin(): void;
+  areFree(): boolean;
+}
+
 /** Tells whether there is a core that nobody else uses: one is left to intake, unless intake leaves it. */
-export class FreeCores {
+export class FreeCores implements CoresFree {
   #begun: Use = use();
 
-  /** What counts is what is used from here on. */
   begin(): void {
     this.#begun = use();
   }

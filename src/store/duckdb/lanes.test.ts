@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { at, batchOf, datasetOf } from '../conformance/fixtures.ts';
+import { at, batchOf, datasetOf, limits, T0 } from '../conformance/fixtures.ts';
 import type { WriteUnit } from '../driver.ts';
+import { allRows } from '../reading.ts';
 import { DUCKDB_DEFAULTS } from './config.ts';
+import { DuckdbStoreDriver } from './driver.ts';
 import { inFolder } from './fixtures.ts';
 import { Lanes } from './lanes.ts';
 import { openInstance, Session } from './session.ts';
@@ -38,6 +40,24 @@ class WatchedWriter extends UnitWriter {
   }
 }
 
+const FREE = { begin: () => {}, areFree: () => true };
+const SAFE = { allowDestructive: false, onStep: () => {} };
+
+async function openDriver(dataDir: string): Promise<DuckdbStoreDriver> {
+  const config = { kind: 'duckdb', threads: 1, memory_limit: '2GB' } as const;
+  const driver = new DuckdbStoreDriver(config, { dataDir, onFatal: () => {}, freeCores: FREE });
+  await driver.open([ORDERS], SAFE);
+  return driver;
+}
+
+/** Rows, distinct places, columns' types, offset and stored count. */
+async function stateOf(driver: DuckdbStoreDriver): Promise<readonly unknown[]> {
+  const text = 'SELECT count(*), count(DISTINCT place), max(typeof(place)) FROM orders';
+  const [row = []] = await allRows(await driver.sql({ text, params: {} }, limits()));
+  const { progress, counts } = await driver.ledger();
+  return [...row, progress[0]?.offset, counts.get(ORDERS.name)?.stored];
+}
+
 interface Bench {
   readonly lanes: Lanes;
   readonly session: Session;
@@ -63,7 +83,7 @@ async function withLanes(body: (bench: Bench) => Promise<void>, areFree = () => 
       new WatchedWriter(session, { datasets, widths, lane: 0 }),
       new WatchedWriter(second, { datasets, widths, lane: 1 }),
     ] as const;
-    const lanes = new Lanes(writers, { datasets, wal: `${file}.wal`, freeCores: { begin: () => {}, areFree } });
+    const lanes = new Lanes(writers, { datasets, wal: `${file}.wal`, freeCores: { ...FREE, areFree } });
     let head = await readHead(session);
     await body({
       lanes,
@@ -159,3 +179,45 @@ test('units are prepared neither where their rows depend on the one before nor w
   };
   await withLanes(busy, () => false);
 });
+
+test('whatever else a store does between two units, the prepared one is written once', () =>
+  inFolder(async (dataDir) => {
+    const driver = await openDriver(dataDir);
+    const between = [
+      () => driver.snapshot(),
+      () => driver.sweep(T0),
+      () => driver.ledger(),
+      () => driver.join([{ stream: 'log', offset: 4 }], new Map()),
+    ];
+    const units = Array.from({ length: 6 }, (_, n) => unitAt(n));
+    for (const [n, unit] of units.entries()) {
+      const writing = driver.write(unit);
+      // Its turn has begun.
+      await driver.probe(ORDERS, Buffer.from('{}\n'));
+      const next = units[n + 1];
+      if (next) driver.prepare(next);
+      await Promise.all([writing, between[n]?.()]);
+    }
+    const expected = [6 * ROWS, 6 * ROWS, 'BIGINT', 6, 6 * ROWS];
+    assert.deepEqual(await stateOf(driver), expected);
+    await driver.close();
+    const again = await openDriver(dataDir);
+    assert.deepEqual(await stateOf(again), expected);
+    await again.close();
+  }));
+
+test('a column is widened for a unit while the one after it is prepared', () =>
+  inFolder(async (dataDir) => {
+    const driver = await openDriver(dataDir);
+    const wide = unitAt(1, { count: 1, lines: Buffer.from(`{"place":${2n ** 63n}}\n`) });
+    const units = [unitAt(0), wide, unitAt(2), unitAt(3)];
+    for (const [n, unit] of units.entries()) {
+      const writing = driver.write(unit);
+      await driver.probe(ORDERS, Buffer.from('{}\n'));
+      const next = units[n + 1];
+      if (next) driver.prepare(next);
+      await writing;
+    }
+    assert.deepEqual(await stateOf(driver), [3 * ROWS + 1, 3 * ROWS + 1, 'HUGEINT', 4, 3 * ROWS + 1]);
+    await driver.close();
+  }));

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Dataset } from '../../event/dataset.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
-import { FreeCores } from './free-cores.ts';
+import type { CoresFree } from './free-cores.ts';
 import { LEVEL_HEAD } from './statements.ts';
 import type { Head, UnitWriter, Written } from './unit-writer.ts';
 
@@ -21,7 +21,7 @@ export interface LanesOptions {
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** The write-ahead log. */
   readonly wal: string;
-  readonly freeCores?: Pick<FreeCores, 'begin' | 'areFree'>;
+  readonly freeCores: CoresFree;
 }
 
 /**
@@ -32,7 +32,6 @@ export interface LanesOptions {
 export class Lanes {
   readonly #writers: readonly [UnitWriter, UnitWriter];
   readonly #options: LanesOptions;
-  readonly #freeCores: Pick<FreeCores, 'begin' | 'areFree'>;
   #current: UnitWriter;
   #writing = false;
   #ahead: Ahead | null = null;
@@ -40,7 +39,6 @@ export class Lanes {
   constructor(writers: readonly [UnitWriter, UnitWriter], options: LanesOptions) {
     this.#writers = writers;
     this.#options = options;
-    this.#freeCores = options.freeCores ?? new FreeCores();
     this.#current = writers[0];
   }
 
@@ -50,7 +48,7 @@ export class Lanes {
     this.#ahead = null;
     this.#current = ahead?.writer ?? this.#current;
     this.#writing = true;
-    this.#freeCores.begin();
+    this.#options.freeCores.begin();
     try {
       const inserted = await ahead?.inserted;
       if (inserted && ahead?.batches === unit.batches) {
@@ -90,7 +88,7 @@ export class Lanes {
 
   async #insert(writer: UnitWriter, unit: WriteUnit): Promise<boolean> {
     const { size } = await stat(this.#options.wal).catch(() => ({ size: 0 }));
-    if (size > WAL_BYTES_MAX || !this.#freeCores.areFree()) return false;
+    if (size > WAL_BYTES_MAX || !this.#options.freeCores.areFree()) return false;
     await writer.begin(unit);
     return true;
   }
