@@ -6,7 +6,7 @@ import type { WriteUnit } from '../driver.ts';
 import { allRows } from '../reading.ts';
 import { DUCKDB_DEFAULTS } from './config.ts';
 import { DuckdbStoreDriver } from './driver.ts';
-import { inFolder } from './fixtures.ts';
+import { FREE, inFolder } from './fixtures.ts';
 import { Lanes } from './lanes.ts';
 import { openInstance, Session } from './session.ts';
 import { fitTables } from './tables.ts';
@@ -40,7 +40,6 @@ class WatchedWriter extends UnitWriter {
   }
 }
 
-const FREE = { begin: () => {}, areFree: () => true };
 const SAFE = { allowDestructive: false, onStep: () => {} };
 
 async function openDriver(dataDir: string): Promise<DuckdbStoreDriver> {
