@@ -57,6 +57,10 @@ export class Lanes {
       }
       if (ahead) await ahead.writer.session.rollback();
       return await this.#current.write(unit, head);
+    } catch (error) {
+      // Nothing, unless the rest of what was begun failed before it could be committed.
+      await this.#current.session.rollback();
+      throw error;
     } finally {
       this.#writing = false;
     }
