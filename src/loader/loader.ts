@@ -4,6 +4,7 @@ import type { Dataset } from '../event/dataset.ts';
 import { type BackoffOptions, backoffMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LOADER_LIMITS } from '../limits.ts';
+import type { WriteUnit } from '../store/driver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type CommitStore, type Committed, commit } from './commit.ts';
@@ -20,6 +21,8 @@ export interface LoaderBroker {
 /** What the loader asks of a store. */
 export interface LoaderStore extends CommitStore {
   progress(): Promise<Progress>;
+  /** See `StoreDriver.prepare`. */
+  prepare?(unit: WriteUnit): void;
 }
 
 export interface LoaderOptions {
@@ -125,7 +128,10 @@ export class Loader {
           writing.catch(() => {}),
         );
         // Its failure is met at the await above, or below; not as an unhandled rejection in between.
-        next.catch(() => {});
+        next.then(
+          (gathered) => gathered && store.prepare?.({ batches: gathered.batches }),
+          () => {},
+        );
         await writing;
         await subscription.ack(unit.deliveries);
         onward();

@@ -31,6 +31,11 @@ export interface StoreDriver {
    *   `storage-full`, `not-connected`, `store-damaged`, `io-failed`: nothing is known to be written, read progress again
    */
   write(unit: WriteUnit): Promise<readonly (Counts | null)[]>;
+  /**
+   * The unit that `write` will be called with (the same batches) after the one that it is at now. Work may be done for it;
+   * nothing is written, and nothing is owed.
+   */
+  prepare?(unit: WriteUnit): void;
   /** Tries to convert lines of a dataset without writing. @throws AzudError `bad-row` with `path` when some line fails */
   probe(dataset: Dataset, lines: Buffer): Promise<void>;
   /** Rows of a dataset or of a system table (tables.ts). Undeclared names never reach a driver. */

@@ -96,6 +96,11 @@ export class Store {
     return this.#call('write', () => this.#driver.write(unit));
   }
 
+  /** See `StoreDriver.prepare`. */
+  prepare(unit: WriteUnit): void {
+    this.#driver.prepare?.(unit);
+  }
+
   /** The lines (from 0) that the store cannot keep, each with its reason. Writes nothing. */
   isolate(dataset: Dataset, lines: Buffer): Promise<Map<number, DeadReason>> {
     return isolate(lines, async (some) => {

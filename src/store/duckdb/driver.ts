@@ -30,16 +30,18 @@ import { AdHocCopy } from './ad-hoc-copy.ts';
 import { DUCKDB_CAPABILITIES } from './capabilities.ts';
 import { DUCKDB_DEFAULTS, type DuckdbStoreConfig } from './config.ts';
 import { Copier } from './copier.ts';
-import { classify } from './errors.ts';
+import { classify, failureOf } from './errors.ts';
+import { type CoresFree, FreeCores } from './free-cores.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
+import { Lanes, type LanesOptions } from './lanes.ts';
 import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
 import { type DuckdbSettings, Session } from './session.ts';
 import { partOf, progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
-import { fitTables } from './tables.ts';
-import { type Head, progressOf, readHead, UnitWriter } from './unit-writer.ts';
+import { fitTables, refuseTwins } from './tables.ts';
+import { type Head, progressOf, readHead, UnitWriter, type Written } from './unit-writer.ts';
 import { Widths } from './widths.ts';
 
 export interface DuckdbContext {
@@ -49,6 +51,7 @@ export interface DuckdbContext {
   /** A read heeds no interrupt: until this process ends it holds a connection and a core. */
   readonly onStuck?: ((error: AzudError) => void) | undefined;
   readonly clock?: Clock;
+  readonly freeCores?: CoresFree;
 }
 
 /** What is there only while the store is open. */
@@ -60,10 +63,12 @@ interface Opened {
   readonly queries: Queries;
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly units: UnitWriter;
+  readonly lanes: Lanes;
   readonly widths: Widths;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
+const CONVERTING = 'the lines cannot be converted';
 /** Batch ids of brokers without positions: longer than any of them redelivers. */
 const BATCH_IDS_KEPT_MS = 14 * DAY_MS;
 
@@ -74,6 +79,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   readonly #onFatal: DuckdbContext['onFatal'];
   readonly #onStuck: DuckdbContext['onStuck'];
   readonly #clock: Clock;
+  readonly #freeCores: CoresFree;
   #opened: Opened | null = null;
   #rebuilding = false;
   /** Null when a write ended without a known outcome: then it is read again. */
@@ -89,13 +95,14 @@ export class DuckdbStoreDriver implements StoreDriver {
   /** Of ad-hoc queries, for their temporary folders. */
   #asked = 0;
 
-  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, onStuck, clock = systemClock }: DuckdbContext) {
+  constructor(config: DuckdbStoreConfig, { dataDir, onFatal, onStuck, clock = systemClock, freeCores }: DuckdbContext) {
     this.#settings = { ...DUCKDB_DEFAULTS, ...config };
     const { path } = this.#settings;
     this.#files = filesOf(isAbsolute(path) ? path : join(dataDir, path));
     this.#onFatal = onFatal;
     this.#onStuck = onStuck;
     this.#clock = clock;
+    this.#freeCores = freeCores ?? new FreeCores();
     const checkpoint = (options: { readonly merge: boolean }) =>
       this.#inTurn('the checkpoint failed', ({ writer }) => writer.checkpoint(options));
     this.#idle = new IdleCheckpoint({ files: this.#files, clock, checkpoint });
@@ -120,7 +127,13 @@ export class DuckdbStoreDriver implements StoreDriver {
       writer.close();
       await Promise.all([this.#copy.remove(), rm(partOf(this.#files), { force: true })]);
       const reader = new Reader(instance, this.#onStuck);
-      this.#opened = await assemble(reader, { instance, datasets, report: (error) => this.#reported(error) });
+      const report = (error: AzudError) => this.#reported(error);
+      this.#opened = await assemble(reader, {
+        instance,
+        datasets,
+        report,
+        lanes: { wal: this.#files.wal, freeCores: this.#freeCores },
+      });
     } catch (error) {
       instance.closeSync();
       throw this.#marked(classify(error, 'the tables cannot be made to fit'));
@@ -143,11 +156,13 @@ export class DuckdbStoreDriver implements StoreDriver {
   async write(unit: WriteUnit): Promise<readonly (Counts | null)[]> {
     this.#idle.cancel();
     await this.#copier.admit();
-    return this.#inTurn('the unit cannot be written', async (opened) => {
-      const { datasets, units } = opened;
+    return this.#turnOf('the unit cannot be written', async (opened) => {
+      const { datasets, units, lanes } = opened;
       this.#version += 1;
       const written = await this.#tryWrite(unit, opened).catch(async (error: unknown) => {
-        if (classify(error, '').code !== 'bad-row' || !(await units.widen(unit))) throw error;
+        if (classify(error, '').code !== 'bad-row') throw error;
+        await lanes.drop();
+        if (!(await units.widen(unit))) throw error;
         return this.#tryWrite(unit, opened);
       });
       this.#head = written.head;
@@ -159,15 +174,19 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   /** One transaction. After a `bad-row` nothing was written; after another failure that is not known. */
-  async #tryWrite(unit: WriteUnit, { writer, units }: Opened): ReturnType<UnitWriter['write']> {
-    const head = await this.#readHead(writer);
+  async #tryWrite(unit: WriteUnit, opened: Opened): Promise<Written> {
+    const head = await this.#readHead(opened);
     this.#head = null;
     try {
-      return await writer.transaction(() => units.write(unit, head));
+      return await opened.lanes.write(unit, head);
     } catch (error) {
       if (classify(error, '').code === 'bad-row') this.#head = head;
       throw error;
     }
+  }
+
+  prepare(unit: WriteUnit): void {
+    this.#opened?.lanes.prepare(unit);
   }
 
   probe(dataset: Dataset, lines: Buffer): Promise<void> {
@@ -233,9 +252,10 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   sweep(now: number): Promise<void> {
-    return this.#inTurn('the sweep failed', async ({ writer, datasets }) => {
+    return this.#inTurn('the sweep failed', async (opened) => {
+      const { writer, datasets } = opened;
       this.#version += 1;
-      const horizon = sweepHorizon(now, (await this.#readHead(writer)).lastReceivedAt);
+      const horizon = sweepHorizon(now, (await this.#readHead(opened)).lastReceivedAt);
       for (const dataset of datasets.values()) {
         await writer.run(`DELETE FROM ${SQL.idsTable(dataset.name)} WHERE received_ms < CAST($1 AS BIGINT)`, [
           String(horizon - dataset.dedupeWindowMs),
@@ -274,9 +294,9 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#opened = null;
     this.#head = null;
     if (!opened) return;
+    await opened.lanes.close();
     opened.reader.close();
     opened.prober.close();
-    opened.writer.close();
     opened.instance.closeSync();
   }
 
@@ -286,15 +306,25 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   async #headNow(): Promise<Head> {
-    return this.#head ?? this.#inTurn('the progress cannot be read', ({ writer }) => this.#readHead(writer));
+    return this.#head ?? this.#turnOf('the progress cannot be read', (opened) => this.#readHead(opened));
   }
 
-  async #readHead(writer: Session): Promise<Head> {
-    this.#head ??= await readHead(writer);
+  async #readHead({ writer, lanes }: Opened): Promise<Head> {
+    if (this.#head) return this.#head;
+    await lanes.drop();
+    this.#head = await readHead(writer);
     return this.#head;
   }
 
+  /** Everything but units: no transaction is open when it begins. */
   #inTurn<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
+    return this.#turnOf(what, async (opened) => {
+      await opened.lanes.drop();
+      return work(opened);
+    });
+  }
+
+  #turnOf<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
     const done = this.#turn.then(() => this.#classified(what, () => work(this.#now())));
     this.#turn = done.catch(() => {});
     return done;
@@ -313,12 +343,12 @@ export class DuckdbStoreDriver implements StoreDriver {
     const events = lines.subarray(0, lines.length - 1);
     const columns = SQL.convertedColumns(dataset, widths.wide(dataset.name));
     if (columns.length === 0) return;
-    const failure = await failureOf(prober.run(SQL.probeStatement(columns), [events]));
+    const failure = await failureOf(prober.run(SQL.probeStatement(columns), [events]), CONVERTING);
     if (failure === null) return;
     // Only one line has one path; of many, isolation will ask again.
     if (!events.includes(0x0a)) {
       for (const column of columns) {
-        const own = await failureOf(prober.run(SQL.probeStatement([column]), [events]));
+        const own = await failureOf(prober.run(SQL.probeStatement([column]), [events]), CONVERTING);
         if (own?.code === 'bad-row') throw badRow(column, `cannot be kept as ${column.type}`);
       }
     }
@@ -343,12 +373,15 @@ interface Parts {
   readonly instance: DuckDBInstance;
   readonly datasets: readonly Dataset[];
   readonly report: (error: AzudError) => AzudError;
+  readonly lanes: Pick<LanesOptions, 'wal' | 'freeCores'>;
 }
 
-async function assemble(reader: Reader, { instance, datasets, report }: Parts): Promise<Opened> {
+async function assemble(reader: Reader, { instance, datasets, report, lanes }: Parts): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
   const widths = await Widths.of(writer);
+  const units = new UnitWriter(writer, { datasets: byName, widths, lane: 0 });
+  const others = new UnitWriter(await Session.open(instance), { datasets: byName, widths, lane: 1 });
   return {
     instance,
     writer,
@@ -356,28 +389,8 @@ async function assemble(reader: Reader, { instance, datasets, report }: Parts): 
     prober: await Session.open(instance),
     queries: new Queries(reader, byName, report),
     datasets: byName,
-    units: new UnitWriter(writer, byName, widths),
+    units,
+    lanes: new Lanes([units, others], { datasets: byName, ...lanes }),
     widths,
   };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<AzudError | null> {
-  return work.then(
-    () => null,
-    (error: unknown) => classify(error, 'the lines cannot be converted'),
-  );
-}
-
-/** DuckDB's names do not heed case, so two properties that differ in nothing else would be one column. */
-function refuseTwins(datasets: readonly Dataset[]): void {
-  const errors = datasets.flatMap(({ name, columns }) =>
-    columns
-      .filter((column, at) => columns.findIndex((other) => other.name.toLowerCase() === column.name.toLowerCase()) < at)
-      .map((column) => ({
-        path: `/datasets/${name}/schema/properties/${column.name}`,
-        code: 'invalid_config',
-        message: `${name}: ${column.name} differs from another property in case only`,
-      })),
-  );
-  if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
 }

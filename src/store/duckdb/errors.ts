@@ -20,6 +20,14 @@ export function classify(error: unknown, what: string): AzudError {
   return new AzudError(code, `${what}: ${firstLine(message)}`, { cause: error });
 }
 
+/** What the work fails with; null: it does not. */
+export function failureOf(work: Promise<unknown>, what: string): Promise<AzudError | null> {
+  return work.then(
+    () => null,
+    (error: unknown) => classify(error, what),
+  );
+}
+
 /** For a query of a user's: whatever is not about the machine is about the query. */
 export function classifyQuery(error: unknown, what: string): AzudError {
   const known = classify(error, what);

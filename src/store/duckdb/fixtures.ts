@@ -23,13 +23,16 @@ export interface OpenedStore {
   readonly fatal: readonly string[];
 }
 
+/** Units are prepared wherever they can be. */
+export const FREE = { begin: () => {}, areFree: () => true };
+
 /** A small store of flights; `checkpoint_threshold` large enough that nothing is folded in unless asked. */
 export async function openStore(dataDir: string): Promise<OpenedStore> {
   const steps: string[] = [];
   const fatal: string[] = [];
   const driver = new DuckdbStoreDriver(
     { kind: 'duckdb', threads: 1, memory_limit: '512MB' },
-    { dataDir, onFatal: (error) => fatal.push(error.message) },
+    { dataDir, onFatal: (error) => fatal.push(error.message), freeCores: FREE },
   );
   await driver.open([FLIGHTS], { allowDestructive: false, onStep: (step) => steps.push(step) });
   return { driver, steps, fatal };
@@ -50,18 +53,28 @@ export function largeUnitAt(offset: number): UnitBatch {
   return { batch: batchOf(FLIGHTS, events), position: { stream: 'test', offset }, dead: new Map() };
 }
 
-/** Rows, distinct rows and sums must all say the offset that the store says it has reached. */
-export async function offsetOf(driver: DuckdbStoreDriver): Promise<number> {
+/** Events of a unit that is prepared. */
+export const FULL = 122_880;
+
+/** The n-th unit of a backlog: as many events as a unit must have to be prepared. */
+export function fullUnitAt(offset: number): UnitBatch {
+  const lines = Array.from({ length: FULL }, (_, i) => `{"flight_id":"${offset} ${i}","delay":${i}}\n`).join('');
+  const batch = batchOf(FLIGHTS, [], { count: FULL, lines: Buffer.from(lines) });
+  return { batch, position: { stream: 'test', offset }, dead: new Map() };
+}
+
+/** @param rows of a unit. Rows, distinct rows and sums must all say the offset that the store says it has reached. */
+export async function offsetOf(driver: DuckdbStoreDriver, rows = 2): Promise<number> {
   const { progress, counts } = await driver.ledger();
   const offset = progress[0]?.offset ?? 0;
   const limits = { timeoutMs: 10_000, rowsMax: 10, signal: new AbortController().signal };
   const text = `SELECT count(*), count(DISTINCT flight_id), (SELECT count(*) FROM _transactions) FROM flights`;
   const stream = await driver.sql({ text, params: {} }, limits);
   for await (const [row] of stream.chunks) {
-    const expected = [2 * offset, 2 * offset, offset];
+    const expected = [rows * offset, rows * offset, offset];
     if (JSON.stringify(row) !== JSON.stringify(expected)) throw new Error(`at ${offset} the tables hold ${row}`);
   }
   const stored = counts.get('flights')?.stored ?? 0;
-  if (stored !== 2 * offset) throw new Error(`at ${offset} the sums say ${stored}`);
+  if (stored !== rows * offset) throw new Error(`at ${offset} the sums say ${stored}`);
   return offset;
 }

@@ -12,6 +12,9 @@ const TURN_BYTES = 1024 * 1024;
 /** What a batch costs beside its lines, as bytes. */
 const BATCH_BYTES = 1024;
 
+/** A batch, and its lines (from 0) that become rows; null: all of them. */
+export type RowsOf = Pick<SettledBatch, 'batch' | 'kept'>;
+
 /**
  * Gathers the parallel texts of `RowStatements`. Made once: its buffers keep the size of the largest unit, because fresh
  * memory for each unit costs more than filling it.
@@ -25,11 +28,7 @@ export class RowTexts {
   readonly #columns: TextBuffer[] = [];
 
   /** Views that hold until the next call. Each batch has a row. */
-  async of(
-    batches: readonly SettledBatch[],
-    dataset: Dataset,
-    texts: readonly string[],
-  ): Promise<readonly Uint8Array[]> {
+  async of(batches: readonly RowsOf[], dataset: Dataset, texts: readonly string[]): Promise<readonly Uint8Array[]> {
     while (this.#columns.length < texts.length) this.#columns.push(new TextBuffer());
     const columns = this.#columns.slice(0, texts.length);
     const all = [this.#events, this.#ids, this.#extras, this.#transactions, this.#times, ...columns];
@@ -49,7 +48,7 @@ export class RowTexts {
     return all.map((text) => text.bytes());
   }
 
-  #addBatch({ batch, kept }: SettledBatch): void {
+  #addBatch({ batch, kept }: RowsOf): void {
     addTransactionId(this.#transactions, batch);
     this.#times.addValue(batch.receivedAt);
     if (kept === null) {
@@ -71,7 +70,7 @@ export class RowTexts {
   }
 
   /** Properties without a column, and json columns: their exact text, which costs a scan here and only here. */
-  #addExact({ batch, kept }: SettledBatch, names: ReadonlySet<string>, texts: readonly string[]): void {
+  #addExact({ batch, kept }: RowsOf, names: ReadonlySet<string>, texts: readonly string[]): void {
     const lines = linesOf(batch.lines);
     for (const line of kept ?? lines.keys()) {
       const members = membersOf(lines[line]?.toString() ?? '');

@@ -138,15 +138,29 @@ export class Session {
 
   /** The body in a transaction. A failure rolls back; when even that fails, the first error says more. */
   async transaction<T>(body: () => Promise<T>): Promise<T> {
+    await this.begin();
+    return this.commit(body);
+  }
+
+  async begin(): Promise<void> {
     await this.connection.run('BEGIN TRANSACTION');
+  }
+
+  /** The body as the rest of the transaction that was begun. */
+  async commit<T>(body: () => Promise<T>): Promise<T> {
     try {
       const result = await body();
       await this.connection.run('COMMIT');
       return result;
     } catch (error) {
-      await this.connection.run('ROLLBACK').catch(() => {});
+      await this.rollback();
       throw error;
     }
+  }
+
+  /** Whatever was begun; nothing where the engine has done it already. */
+  async rollback(): Promise<void> {
+    await this.connection.run('ROLLBACK').catch(() => {});
   }
 
   /**

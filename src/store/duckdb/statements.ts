@@ -1,6 +1,7 @@
 import type { Dataset } from '../../event/dataset.ts';
 import { quote, type SqlColumn } from '../sql/dialect.ts';
 import { columnValue, tableColumns } from './dialect.ts';
+import { plainNumber, readAgain } from './plain-numbers.ts';
 
 /**
  * How a unit's lines reach a table: as parallel texts that the engine splits, in blobs of UTF-8. The events are NDJSON
@@ -17,6 +18,10 @@ export interface RowStatements {
   readonly texts: readonly string[];
   /** Names of our own begin with `_`, as no property does. Runs in the unit's transaction. The first takes the parameters. */
   readonly insert: readonly string[];
+  /** Columns of type number. */
+  readonly numbers: readonly string[];
+  /** The first of `insert`, faster where most lines have plain numbers in all of `numbers`: see plain-numbers.ts. */
+  readonly plain: string;
 }
 
 /** Between the batches of a text. */
@@ -30,20 +35,25 @@ const splitBatch = (name: string) => `unnest(string_split(${name}s, chr(10))) AS
 export function rowStatements(dataset: Dataset, wide: ReadonlySet<string>): RowStatements {
   const columns = tableColumns(dataset, wide);
   const texts = textColumns(dataset);
-  const select = selectRows(dataset, columns);
+  const numbers = columns.filter(({ type }) => type === 'number');
+  const select = (doubles: readonly SqlColumn[]) => selectRows(dataset, columns, doubles);
+  const shared = { texts, numbers: numbers.map(({ name }) => name) };
   const table = quote(dataset.name);
   const names = columns.map(({ name }) => quote(name)).join(', ');
   if (dataset.mode === 'append' || dataset.key === null) {
-    return { texts, insert: [`INSERT INTO ${table} (${names}) ${select}`] };
+    const insert = (rows: string) => `INSERT INTO ${table} (${names}) ${rows}`;
+    return { ...shared, insert: [insert(select([]))], plain: insert(select(numbers)) };
   }
   const key = quote(dataset.key);
   const stage = quote(`_stage_${dataset.name}`);
+  // The latest of each key; level in time, the later in the log.
+  const latest = (rows: string) => `CREATE OR REPLACE TEMP TABLE ${stage} AS SELECT ${names} FROM (${rows})
+    QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY "_received_at" DESC, _batch DESC, _place DESC) = 1`;
   return {
-    texts,
+    ...shared,
+    plain: latest(select(numbers)),
     insert: [
-      // The latest of each key; level in time, the later in the log.
-      `CREATE OR REPLACE TEMP TABLE ${stage} AS SELECT ${names} FROM (${select})
-         QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY "_received_at" DESC, _batch DESC, _place DESC) = 1`,
+      latest(select([])),
       `DELETE FROM ${table} USING ${stage} AS s WHERE ${table}.${key} IS NOT DISTINCT FROM s.${key}
          AND ${table}."_received_at" <= s."_received_at"`,
       `INSERT INTO ${table} (${names}) SELECT ${names} FROM ${stage} AS s
@@ -100,9 +110,11 @@ function textColumns(dataset: Dataset): string[] {
   return dataset.columns.filter(({ type }) => type === 'json').map(({ name }) => name);
 }
 
-function selectRows(dataset: Dataset, columns: readonly SqlColumn[]): string {
+/** @param doubles columns that are parsed as doubles; none: all are parsed as texts */
+function selectRows(dataset: Dataset, columns: readonly SqlColumn[], doubles: readonly SqlColumn[]): string {
   const texts = textColumns(dataset);
-  const values = columns.map((column) => `${rowValue(column, texts)} AS ${quote(column.name)}`);
+  const value = (column: SqlColumn) => (doubles.includes(column) ? plainNumber(column) : rowValue(column, texts));
+  const values = columns.map((column) => `${value(column)} AS ${quote(column.name)}`);
   const byRow = ['_line', '_id', '_more', ...texts.map((_, at) => `_text${at}`)];
   const byBatch = [
     splitBlob(4, 10, '_transaction_text'),
@@ -118,12 +130,15 @@ function selectRows(dataset: Dataset, columns: readonly SqlColumn[]): string {
   }
   // A structure needs a member; a dataset may have no column for one.
   const converted = columns.filter(isConverted);
-  const event = converted.length > 0 ? `from_json(_line, ${structure(converted)})` : 'NULL';
-  return `SELECT ${values.join(', ')} FROM (SELECT ${event} AS _event, * FROM (
+  const event = converted.length > 0 ? `from_json(_line, ${structure(converted, doubles)})` : 'NULL';
+  const parsed = `SELECT ${event} AS _event, * FROM (
     SELECT ${lines.join(', ')}, _transaction, _received FROM (
       SELECT *, CAST(_transaction_text AS UUID) AS _transaction,
         make_timestamptz(CAST(_ms AS BIGINT) * 1000) AS _received
-      FROM (SELECT ${byBatch.join(', ')}))))`;
+      FROM (SELECT ${byBatch.join(', ')})))`;
+  const again =
+    doubles.length > 0 ? `SELECT ${readAgain(doubles, structure(doubles))} AS _again, * FROM (${parsed})` : parsed;
+  return `SELECT ${values.join(', ')} FROM (${again})`;
 }
 
 function rowValue(column: SqlColumn, texts: readonly string[]): string {
@@ -136,16 +151,25 @@ function rowValue(column: SqlColumn, texts: readonly string[]): string {
 }
 
 /** The structure as a SQL string. Names come from the schema; JSON and then SQL quoting make any of them safe. */
-function structure(columns: readonly SqlColumn[]): string {
-  const shape = JSON.stringify(Object.fromEntries(columns.map(({ name }) => [name, 'VARCHAR'])));
+function structure(columns: readonly SqlColumn[], doubles: readonly SqlColumn[] = []): string {
+  const types = columns.map((column) => [column.name, doubles.includes(column) ? 'DOUBLE' : 'VARCHAR']);
+  const shape = JSON.stringify(Object.fromEntries(types));
   return `'${shape.replaceAll("'", "''")}'`;
 }
 
-/** Azud's own bookkeeping, beside the tables of tables.ts. */
+/**
+ * Azud's own bookkeeping, beside the tables of tables.ts. `_head` has a row for each of the two lanes that write in turns
+ * (ahead.ts): the row with the higher `turn` is the head. Of one row for both, the transaction that began before the last one
+ * ended could not write it.
+ */
 export const HEAD_DDL: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS "_head" (format INTEGER, progress VARCHAR, counts VARCHAR, last_received_ms BIGINT)`,
   `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS carried VARCHAR DEFAULT '{}'`,
-  `INSERT INTO "_head" SELECT 1, '[]', '{}', 0, '{}' WHERE NOT EXISTS (SELECT 1 FROM "_head")`,
+  `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS lane INTEGER DEFAULT 0`,
+  `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS turn BIGINT DEFAULT 0`,
+  `INSERT INTO "_head" BY NAME SELECT 1 AS format, '[]' AS progress, '{}' AS counts, 0 AS last_received_ms
+    WHERE NOT EXISTS (SELECT 1 FROM "_head")`,
+  `INSERT INTO "_head" SELECT * REPLACE (1 AS lane) FROM "_head" WHERE (SELECT count(*) FROM "_head") = 1`,
   `CREATE TABLE IF NOT EXISTS "_shapes" (dataset VARCHAR, shape VARCHAR)`,
   `CREATE TABLE IF NOT EXISTS "_batches" (id UUID, received_ms BIGINT)`,
 ];
@@ -194,9 +218,14 @@ export const KNOWN_BATCHES = `SELECT CAST(id AS VARCHAR) FROM "_batches"
 export const INSERT_BATCHES = `INSERT INTO "_batches" SELECT CAST(id AS UUID), CAST(ms AS BIGINT)
   FROM (SELECT ${split(1, 'id')}, ${split(2, 'ms')})`;
 
-export const UPDATE_HEAD = 'UPDATE "_head" SET progress = $1, counts = $2, last_received_ms = CAST($3 AS BIGINT)';
-/** Progress, counts, last_received_ms, carried; the last is not there yet where an older Azud wrote the file. */
-export const READ_HEAD = 'SELECT * EXCLUDE (format) FROM "_head"';
+export const UPDATE_HEAD = `UPDATE "_head" SET progress = $1, counts = $2, last_received_ms = CAST($3 AS BIGINT),
+  turn = CAST($4 AS BIGINT) WHERE lane = CAST($5 AS INTEGER)`;
+/** A JSON object a row: some of its columns are not there yet where an older Azud wrote the file. */
+export const READ_HEAD = 'SELECT CAST(to_json("_head") AS VARCHAR) FROM "_head"';
+/** Both rows as the head: an older Azud reads one of them. */
+export const LEVEL_HEAD = `UPDATE "_head" SET progress = head.progress, counts = head.counts, turn = head.turn,
+  last_received_ms = head.last_received_ms FROM (SELECT * FROM "_head" ORDER BY turn DESC LIMIT 1) AS head
+  WHERE "_head".turn < head.turn`;
 export const JOIN_HEAD = 'UPDATE "_head" SET progress = $1, carried = $2';
 
 const BEFORE = 'make_timestamptz(CAST($1 AS BIGINT) * 1000)';

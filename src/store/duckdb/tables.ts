@@ -1,3 +1,4 @@
+import { AzudError } from '../../error/azud-error.ts';
 import { type Dataset, SYSTEM_COLUMNS } from '../../event/dataset.ts';
 import { type PlanStep, planTables, refuseDestructive, shapeOf, type TableShape } from '../plan.ts';
 import { addColumn, createTable, dropColumn } from '../sql/compiler.ts';
@@ -55,4 +56,18 @@ function statementOf(step: PlanStep): string {
     case 'rekey':
       return dataset.key === null ? 'SELECT 1' : keepLatest(quote(dataset.name), quote(dataset.key));
   }
+}
+
+/** DuckDB's names do not heed case, so two properties that differ in nothing else would be one column. */
+export function refuseTwins(datasets: readonly Dataset[]): void {
+  const errors = datasets.flatMap(({ name, columns }) =>
+    columns
+      .filter((column, at) => columns.findIndex((other) => other.name.toLowerCase() === column.name.toLowerCase()) < at)
+      .map((column) => ({
+        path: `/datasets/${name}/schema/properties/${column.name}`,
+        code: 'invalid_config',
+        message: `${name}: ${column.name} differs from another property in case only`,
+      })),
+  );
+  if (errors.length > 0) throw new AzudError('invalid-config', errors[0]?.message ?? '', { errors });
 }

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { isAzudError } from '../../error/azud-error.ts';
 import { at, batchOf, countsOf, datasetOf, limits, read } from '../conformance/fixtures.ts';
 import { allRows } from '../reading.ts';
 import { DuckdbStoreDriver } from './driver.ts';
 import { inFolder } from './fixtures.ts';
+import { type Parameter, Session } from './session.ts';
+import { fitTables } from './tables.ts';
+import { readHead, UnitWriter } from './unit-writer.ts';
+import { Widths } from './widths.ts';
 
 const NOTES = datasetOf('notes', { place: 'integer', text: 'string', more: 'json' });
 const BATCHES = 24;
@@ -67,3 +72,32 @@ test('a bad row in a later piece takes back the pieces before it', () =>
     assert.equal((await countsOf(driver, NOTES))?.stored, BATCHES * 2);
     await driver.close();
   }));
+
+class WatchedSession extends Session {
+  /** In order. */
+  readonly planned: string[] = [];
+
+  override runPlanned(sql: string, parameters: readonly Parameter[]): Promise<void> {
+    this.planned.push(sql);
+    return super.runPlanned(sql, parameters);
+  }
+}
+
+test('numbers are parsed as doubles where most are there, and as texts where many are not', async () => {
+  const sizes = datasetOf('sizes', { size: 'number', weight: 'number', text: 'string' });
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const session = new WatchedSession(await instance.connect());
+  await fitTables(session, [sizes], false);
+  const datasets = new Map([[sizes.name, sizes]]);
+  const writer = new UnitWriter(session, { datasets, widths: await Widths.of(session), lane: 0 });
+  const write = async (event: (n: number) => object) => {
+    const events = Array.from({ length: 100 }, (_, n) => event(n));
+    await writer.write({ batches: [at(batchOf(sizes, events))] }, await readHead(session));
+    return session.planned.splice(0).some((sql) => sql.includes('"size":"DOUBLE"'));
+  };
+  assert.equal(await write((n) => ({ size: n + 2, weight: n / 8 + 1.5, text: 'a' })), true);
+  assert.equal(await write((n) => ({ size: n + 2, weight: n % 2 ? 4 : null })), false);
+  assert.deepEqual(await session.run('SELECT count(size), sum(weight), count(*) FROM sizes'), [[200n, 968.75, 200n]]);
+  session.close();
+  instance.closeSync();
+});
