@@ -2,7 +2,7 @@ import type { Position, Progress } from '../../broker/driver.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
-import { addCounts, lookupsOf, NO_COUNTS, type Settled, type SettledBatch, settle } from '../settle.ts';
+import { addCounts, lookupsOf, NO_COUNTS, type Settled, settle } from '../settle.ts';
 import { arePlain } from './plain-numbers.ts';
 import { type RowsOf, RowTexts } from './row-texts.ts';
 import type { Session } from './session.ts';
