@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 
 /** Shorter than this the kernel's ticks of 10 ms say nothing, ms. */
-const WINDOW_MS_MIN = 50;
+export const WINDOW_MS_MIN = 50;
 /** What this process takes with two connections busy, in cores, less what the others can spare. */
 const CORES = 1.5;
 
@@ -15,6 +15,7 @@ interface Use {
 export interface CoresFree {
   /** What counts is what is used from here on. */
   begin(): void;
+  /** Since `begin`, or since this was asked last. */
   areFree(): boolean;
 }
 
@@ -27,10 +28,12 @@ export class FreeCores implements CoresFree {
   }
 
   areFree(): boolean {
-    const { atMs, all, own } = use();
-    const windowMs = atMs - this.#begun.atMs;
-    const others = all - this.#begun.all - (own - this.#begun.own);
-    return windowMs >= WINDOW_MS_MIN && availableParallelism() - others / windowMs >= CORES;
+    const now = use();
+    const windowMs = now.atMs - this.#begun.atMs;
+    if (windowMs < WINDOW_MS_MIN) return false;
+    const others = now.all - this.#begun.all - (now.own - this.#begun.own);
+    this.#begun = now;
+    return availableParallelism() - others / windowMs >= CORES;
   }
 }
 

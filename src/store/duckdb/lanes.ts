@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { Dataset } from '../../event/dataset.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
-import type { CoresFree } from './free-cores.ts';
+import { type CoresFree, WINDOW_MS_MIN } from './free-cores.ts';
 import { LEVEL_HEAD } from './statements.ts';
 import type { Head, UnitWriter, Written } from './unit-writer.ts';
 
@@ -13,6 +14,8 @@ const WAL_BYTES_MAX = 32 * 1024 * 1024;
 interface Ahead {
   readonly batches: readonly UnitBatch[];
   readonly writer: UnitWriter;
+  /** Ends the wait for a free core: the unit's turn has come, or it will not. */
+  readonly waiting: AbortController;
   /** Resolves when nothing runs on its connection any more; false: the rows are not there. */
   readonly inserted: Promise<boolean>;
 }
@@ -50,6 +53,7 @@ export class Lanes {
     this.#writing = true;
     this.#options.freeCores.begin();
     try {
+      ahead?.waiting.abort();
       const inserted = await ahead?.inserted;
       if (inserted && ahead?.batches === unit.batches) {
         const written = await this.#current.end(unit, head);
@@ -71,13 +75,16 @@ export class Lanes {
     if (!this.#writing || this.#ahead || !this.#isForeseen(unit)) return;
     const [first, second] = this.#writers;
     const writer = this.#current === first ? second : first;
-    this.#ahead = { batches: unit.batches, writer, inserted: this.#insert(writer, unit).catch(() => false) };
+    const waiting = new AbortController();
+    const inserted = this.#insert(writer, unit, waiting.signal).catch(() => false);
+    this.#ahead = { batches: unit.batches, writer, waiting, inserted };
   }
 
   /** Gives up what was prepared: no transaction is open after it. Whatever is done beside writing units comes after it. */
   async drop(): Promise<void> {
     const ahead = this.#ahead;
     if (!ahead) return;
+    ahead.waiting.abort();
     await ahead.inserted;
     await ahead.writer.session.rollback();
     if (this.#ahead === ahead) this.#ahead = null;
@@ -90,9 +97,15 @@ export class Lanes {
     for (const { session } of [first, second]) session.close();
   }
 
-  async #insert(writer: UnitWriter, unit: WriteUnit): Promise<boolean> {
-    const { size } = await stat(this.#options.wal).catch(() => ({ size: 0 }));
-    if (size > WAL_BYTES_MAX || !this.#options.freeCores.areFree()) return false;
+  async #insert(writer: UnitWriter, unit: WriteUnit, signal: AbortSignal): Promise<boolean> {
+    const { wal, freeCores } = this.#options;
+    // Intake may come to an end while the unit before is written.
+    while (!freeCores.areFree()) {
+      await systemClock.sleep(WINDOW_MS_MIN, signal);
+      if (signal.aborted) return false;
+    }
+    const { size } = await stat(wal).catch(() => ({ size: 0 }));
+    if (size > WAL_BYTES_MAX || signal.aborted) return false;
     await writer.begin(unit);
     return true;
   }
