@@ -16,7 +16,7 @@ export const batches: Case = {
   name: 'batches',
   about: 'NDJSON in batches of 1,000: accepted against JSON.parse, queryable against read_json',
   async run({ quick, say }) {
-    const total = quick ? 100_000 : 2_000_000;
+    const total = quick ? 100_000 : 1_000_000;
     const bodies = Array.from({ length: total / BATCH }, (_, i) => eventLines(i * BATCH, BATCH));
     const rounds = quick ? 1 : 3;
     const figures = {
