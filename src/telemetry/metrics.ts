@@ -1,5 +1,6 @@
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, type Metric, Registry } from 'prom-client';
 import { METRICS, type MetricEntry, type MetricName } from './catalogue.ts';
+import { Histogram } from './histogram.ts';
 
 type NamesOf<Type extends MetricEntry['type']> = {
   [Name in MetricName]: (typeof METRICS)[Name]['type'] extends Type ? Name : never;
@@ -62,7 +63,9 @@ export class Metrics {
     };
     if (type === 'counter') return new Counter(common);
     if (type === 'gauge') return new Gauge(common);
-    return new Histogram({ ...common, buckets: [...(buckets ?? [])] });
+    const histogram = new Histogram({ ...common, buckets: buckets ?? [] });
+    this.#registry.registerMetric(histogram as unknown as Metric);
+    return histogram;
   }
 }
 
