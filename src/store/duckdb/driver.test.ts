@@ -51,8 +51,8 @@ test('a file of an Azud that had one head, and carried nothing from other logs, 
   await before.close();
   const instance = await DuckDBInstance.create(filesOf(join(dataDir, DUCKDB_DEFAULTS.path)).main);
   const connection = await instance.connect();
-  await connection.run('DELETE FROM "_head" WHERE lane = 1');
-  for (const column of ['carried', 'lane', 'turn']) await connection.run(`ALTER TABLE "_head" DROP COLUMN ${column}`);
+  await connection.run('DELETE FROM "_head" WHERE writer = 1');
+  for (const column of ['carried', 'writer', 'turn']) await connection.run(`ALTER TABLE "_head" DROP COLUMN ${column}`);
   connection.closeSync();
   instance.closeSync();
   const steps: string[] = [];

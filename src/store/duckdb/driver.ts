@@ -33,7 +33,6 @@ import { Copier } from './copier.ts';
 import { classify, failureOf } from './errors.ts';
 import { type CoresFree, FreeCores } from './free-cores.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
-import { Lanes, type LanesOptions } from './lanes.ts';
 import { Queries } from './queries.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
@@ -41,6 +40,7 @@ import { type DuckdbSettings, Session } from './session.ts';
 import { partOf, progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
 import { fitTables, refuseTwins } from './tables.ts';
+import { Tandem, type TandemOptions } from './tandem.ts';
 import { type Head, progressOf, readHead, UnitWriter, type Written } from './unit-writer.ts';
 import { Widths } from './widths.ts';
 
@@ -63,7 +63,7 @@ interface Opened {
   readonly queries: Queries;
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly units: UnitWriter;
-  readonly lanes: Lanes;
+  readonly tandem: Tandem;
   readonly widths: Widths;
 }
 
@@ -132,7 +132,7 @@ export class DuckdbStoreDriver implements StoreDriver {
         instance,
         datasets,
         report,
-        lanes: { wal: this.#files.wal, freeCores: this.#freeCores },
+        tandem: { wal: this.#files.wal, freeCores: this.#freeCores },
       });
     } catch (error) {
       instance.closeSync();
@@ -157,11 +157,11 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#idle.cancel();
     await this.#copier.admit();
     return this.#turnOf('the unit cannot be written', async (opened) => {
-      const { datasets, units, lanes } = opened;
+      const { datasets, units, tandem } = opened;
       this.#version += 1;
       const written = await this.#tryWrite(unit, opened).catch(async (error: unknown) => {
         if (classify(error, '').code !== 'bad-row') throw error;
-        await lanes.drop();
+        await tandem.drop();
         if (!(await units.widen(unit))) throw error;
         return this.#tryWrite(unit, opened);
       });
@@ -178,7 +178,7 @@ export class DuckdbStoreDriver implements StoreDriver {
     const head = await this.#readHead(opened);
     this.#head = null;
     try {
-      return await opened.lanes.write(unit, head);
+      return await opened.tandem.write(unit, head);
     } catch (error) {
       if (classify(error, '').code === 'bad-row') this.#head = head;
       throw error;
@@ -186,7 +186,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   }
 
   prepare(unit: WriteUnit): void {
-    this.#opened?.lanes.prepare(unit);
+    this.#opened?.tandem.prepare(unit);
   }
 
   probe(dataset: Dataset, lines: Buffer): Promise<void> {
@@ -294,7 +294,7 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#opened = null;
     this.#head = null;
     if (!opened) return;
-    await opened.lanes.close();
+    await opened.tandem.close();
     opened.reader.close();
     opened.prober.close();
     opened.instance.closeSync();
@@ -309,9 +309,9 @@ export class DuckdbStoreDriver implements StoreDriver {
     return this.#head ?? this.#turnOf('the progress cannot be read', (opened) => this.#readHead(opened));
   }
 
-  async #readHead({ writer, lanes }: Opened): Promise<Head> {
+  async #readHead({ writer, tandem }: Opened): Promise<Head> {
     if (this.#head) return this.#head;
-    await lanes.drop();
+    await tandem.drop();
     this.#head = await readHead(writer);
     return this.#head;
   }
@@ -319,7 +319,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   /** Everything but units: no transaction is open when it begins. */
   #inTurn<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
     return this.#turnOf(what, async (opened) => {
-      await opened.lanes.drop();
+      await opened.tandem.drop();
       return work(opened);
     });
   }
@@ -373,15 +373,15 @@ interface Parts {
   readonly instance: DuckDBInstance;
   readonly datasets: readonly Dataset[];
   readonly report: (error: AzudError) => AzudError;
-  readonly lanes: Pick<LanesOptions, 'wal' | 'freeCores'>;
+  readonly tandem: Pick<TandemOptions, 'wal' | 'freeCores'>;
 }
 
-async function assemble(reader: Reader, { instance, datasets, report, lanes }: Parts): Promise<Opened> {
+async function assemble(reader: Reader, { instance, datasets, report, tandem }: Parts): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
   const widths = await Widths.of(writer);
-  const units = new UnitWriter(writer, { datasets: byName, widths, lane: 0 });
-  const others = new UnitWriter(await Session.open(instance), { datasets: byName, widths, lane: 1 });
+  const units = new UnitWriter(writer, { datasets: byName, widths, number: 0 });
+  const others = new UnitWriter(await Session.open(instance), { datasets: byName, widths, number: 1 });
   return {
     instance,
     writer,
@@ -390,7 +390,7 @@ async function assemble(reader: Reader, { instance, datasets, report, lanes }: P
     queries: new Queries(reader, byName, report),
     datasets: byName,
     units,
-    lanes: new Lanes([units, others], { datasets: byName, ...lanes }),
+    tandem: new Tandem([units, others], { datasets: byName, ...tandem }),
     widths,
   };
 }

@@ -64,7 +64,7 @@ async function reading<T>(file: string, read: (session: Session) => Promise<T>):
 /** Rows of each table and the head, as one text to compare. */
 async function contents(session: Session, tables: readonly string[]): Promise<string> {
   const counts = tables.map((table) => `(SELECT count(*) FROM ${quote(table)})`);
-  const head = `(SELECT string_agg(concat_ws(' ', turn, progress, counts), ' ' ORDER BY lane) FROM "_head")`;
+  const head = `(SELECT string_agg(concat_ws(' ', turn, progress, counts), ' ' ORDER BY writer) FROM "_head")`;
   const [row] = await session.run(`SELECT ${[head, ...counts].join(', ')}`);
   return (row ?? []).map(String).join(' ');
 }

@@ -158,18 +158,18 @@ function structure(columns: readonly SqlColumn[], doubles: readonly SqlColumn[] 
 }
 
 /**
- * Azud's own bookkeeping, beside the tables of tables.ts. `_head` has a row for each of the two lanes that write in turns
- * (ahead.ts): the row with the higher `turn` is the head. Of one row for both, the transaction that began before the last one
+ * Azud's own bookkeeping, beside the tables of tables.ts. `_head` has a row for each of the two writers that take turns
+ * (tandem.ts): the row with the higher `turn` is the head. Of one row for both, the transaction that began before the last one
  * ended could not write it.
  */
 export const HEAD_DDL: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS "_head" (format INTEGER, progress VARCHAR, counts VARCHAR, last_received_ms BIGINT)`,
   `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS carried VARCHAR DEFAULT '{}'`,
-  `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS lane INTEGER DEFAULT 0`,
+  `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS writer INTEGER DEFAULT 0`,
   `ALTER TABLE "_head" ADD COLUMN IF NOT EXISTS turn BIGINT DEFAULT 0`,
   `INSERT INTO "_head" BY NAME SELECT 1 AS format, '[]' AS progress, '{}' AS counts, 0 AS last_received_ms
     WHERE NOT EXISTS (SELECT 1 FROM "_head")`,
-  `INSERT INTO "_head" SELECT * REPLACE (1 AS lane) FROM "_head" WHERE (SELECT count(*) FROM "_head") = 1`,
+  `INSERT INTO "_head" SELECT * REPLACE (1 AS writer) FROM "_head" WHERE (SELECT count(*) FROM "_head") = 1`,
   `CREATE TABLE IF NOT EXISTS "_shapes" (dataset VARCHAR, shape VARCHAR)`,
   `CREATE TABLE IF NOT EXISTS "_batches" (id UUID, received_ms BIGINT)`,
 ];
@@ -219,7 +219,7 @@ export const INSERT_BATCHES = `INSERT INTO "_batches" SELECT CAST(id AS UUID), C
   FROM (SELECT ${split(1, 'id')}, ${split(2, 'ms')})`;
 
 export const UPDATE_HEAD = `UPDATE "_head" SET progress = $1, counts = $2, last_received_ms = CAST($3 AS BIGINT),
-  turn = CAST($4 AS BIGINT) WHERE lane = CAST($5 AS INTEGER)`;
+  turn = CAST($4 AS BIGINT) WHERE writer = CAST($5 AS INTEGER)`;
 /** A JSON object a row: some of its columns are not there yet where an older Azud wrote the file. */
 export const READ_HEAD = 'SELECT CAST(to_json("_head") AS VARCHAR) FROM "_head"';
 /** Both rows as the head: an older Azud reads one of them. */

@@ -89,7 +89,7 @@ test('numbers are parsed as doubles where most are there, and as texts where man
   const session = new WatchedSession(await instance.connect());
   await fitTables(session, [sizes], false);
   const datasets = new Map([[sizes.name, sizes]]);
-  const writer = new UnitWriter(session, { datasets, widths: await Widths.of(session), lane: 0 });
+  const writer = new UnitWriter(session, { datasets, widths: await Widths.of(session), number: 0 });
   const write = async (event: (n: number) => object) => {
     const events = Array.from({ length: 100 }, (_, n) => event(n));
     await writer.write({ batches: [at(batchOf(sizes, events))] }, await readHead(session));

@@ -64,7 +64,7 @@ export interface UnitWriterOptions {
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly widths: Widths;
   /** The row of `_head` that is this one's to write. */
-  readonly lane: 0 | 1;
+  readonly number: 0 | 1;
 }
 
 /** Writes units on a connection that writes. */
@@ -72,17 +72,17 @@ export class UnitWriter {
   readonly session: Session;
   readonly #datasets: ReadonlyMap<string, Dataset>;
   readonly #widths: Widths;
-  readonly #lane: number;
+  readonly #number: number;
   readonly #texts = new RowTexts();
   readonly #transactions = new TransactionTexts();
   /** By dataset, and the number of its columns that were wide then. */
   readonly #planned = new Map<string, { readonly wide: number; readonly statements: SQL.RowStatements }>();
 
-  constructor(session: Session, { datasets, widths, lane }: UnitWriterOptions) {
+  constructor(session: Session, { datasets, widths, number }: UnitWriterOptions) {
     this.session = session;
     this.#datasets = datasets;
     this.#widths = widths;
-    this.#lane = lane;
+    this.#number = number;
   }
 
   /** Makes columns wider where an integer of the unit needs it; false when that is not what is wrong with the unit. */
@@ -133,7 +133,7 @@ export class UnitWriter {
       JSON.stringify(Object.fromEntries(next.counts)),
       String(next.lastReceivedAt),
       String(next.turn),
-      String(this.#lane),
+      String(this.#number),
     ]);
     return { results: settled.results, head: next };
   }

@@ -20,7 +20,7 @@ interface Ahead {
   readonly inserted: Promise<boolean>;
 }
 
-export interface LanesOptions {
+export interface TandemOptions {
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** The write-ahead log. */
   readonly wal: string;
@@ -32,14 +32,14 @@ export interface LanesOptions {
  * transaction. That is a guess, which costs nothing but work: only `write` commits, in its turn, and when the rows are not what the
  * unit turns out to need, or anything else is the matter, they are rolled back and the unit is written as if there had been none.
  */
-export class Lanes {
+export class Tandem {
   readonly #writers: readonly [UnitWriter, UnitWriter];
-  readonly #options: LanesOptions;
+  readonly #options: TandemOptions;
   #current: UnitWriter;
   #writing = false;
   #ahead: Ahead | null = null;
 
-  constructor(writers: readonly [UnitWriter, UnitWriter], options: LanesOptions) {
+  constructor(writers: readonly [UnitWriter, UnitWriter], options: TandemOptions) {
     this.#writers = writers;
     this.#options = options;
     this.#current = writers[0];

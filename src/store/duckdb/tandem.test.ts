@@ -7,9 +7,9 @@ import { allRows } from '../reading.ts';
 import { DUCKDB_DEFAULTS } from './config.ts';
 import { DuckdbStoreDriver } from './driver.ts';
 import { FREE, inFolder } from './fixtures.ts';
-import { Lanes } from './lanes.ts';
 import { openInstance, Session } from './session.ts';
 import { fitTables } from './tables.ts';
+import { Tandem } from './tandem.ts';
 import { type Head, readHead, UnitWriter } from './unit-writer.ts';
 import { Widths } from './widths.ts';
 
@@ -58,7 +58,7 @@ async function stateOf(driver: DuckdbStoreDriver): Promise<readonly unknown[]> {
 }
 
 interface Bench {
-  readonly lanes: Lanes;
+  readonly tandem: Tandem;
   readonly session: Session;
   /** Writes the unit; `next` is prepared meanwhile. */
   readonly write: (unit: WriteUnit, next?: WriteUnit) => Promise<void>;
@@ -68,7 +68,7 @@ interface Bench {
   readonly ahead: () => readonly number[];
 }
 
-async function withLanes(body: (bench: Bench) => Promise<void>, areFree = () => true): Promise<void> {
+async function withTandem(body: (bench: Bench) => Promise<void>, areFree = () => true): Promise<void> {
   await inFolder(async (folder) => {
     const file = join(folder, 'a.duckdb');
     const instance = await openInstance(file, { ...DUCKDB_DEFAULTS, threads: 1, memory_limit: '1GB' });
@@ -79,17 +79,17 @@ async function withLanes(body: (bench: Bench) => Promise<void>, areFree = () => 
     const datasets = new Map([[ORDERS.name, ORDERS]]);
     const widths = await Widths.of(session);
     const writers = [
-      new WatchedWriter(session, { datasets, widths, lane: 0 }),
-      new WatchedWriter(second, { datasets, widths, lane: 1 }),
+      new WatchedWriter(session, { datasets, widths, number: 0 }),
+      new WatchedWriter(second, { datasets, widths, number: 1 }),
     ] as const;
-    const lanes = new Lanes(writers, { datasets, wal: `${file}.wal`, freeCores: { ...FREE, areFree } });
+    const tandem = new Tandem(writers, { datasets, wal: `${file}.wal`, freeCores: { ...FREE, areFree } });
     let head = await readHead(session);
     await body({
-      lanes,
+      tandem,
       session,
       write: async (unit, next) => {
-        const writing = lanes.write(unit, head);
-        if (next) lanes.prepare(next);
+        const writing = tandem.write(unit, head);
+        if (next) tandem.prepare(next);
         ({ head } = await writing);
       },
       state: async () => {
@@ -101,7 +101,7 @@ async function withLanes(body: (bench: Bench) => Promise<void>, areFree = () => 
       },
       ahead: () => [writers[0].begun + writers[1].begun, writers[0].used + writers[1].used],
     });
-    await lanes.close();
+    await tandem.close();
     reader.close();
     instance.closeSync();
   });
@@ -110,7 +110,7 @@ async function withLanes(body: (bench: Bench) => Promise<void>, areFree = () => 
 const after = (units: number) => [units * ROWS, units * ROWS, units, units, units * ROWS];
 
 test('the rows of the next unit are inserted while one is committed, and each is stored once', () =>
-  withLanes(async ({ write, state, ahead, session }) => {
+  withTandem(async ({ write, state, ahead, session }) => {
     const units = [0, 1, 2, 3].map((n) => unitAt(n));
     for (const [n, unit] of units.entries()) await write(unit, units[n + 1]);
     assert.deepEqual([await state(), ahead()], [after(4), [3, 3]]);
@@ -121,11 +121,11 @@ test('the rows of the next unit are inserted while one is committed, and each is
   }));
 
 test('what was prepared is no part of the database until it is written, and can be given up', () =>
-  withLanes(async ({ lanes, write, state, ahead, session }) => {
+  withTandem(async ({ tandem, write, state, ahead, session }) => {
     const next = unitAt(1);
     await write(unitAt(0), next);
     assert.deepEqual(await state(), after(1));
-    await lanes.drop();
+    await tandem.drop();
     await session.checkpoint({ merge: false });
     assert.deepEqual([await state(), ahead()], [after(1), [1, 0]]);
     await write(next);
@@ -133,7 +133,7 @@ test('what was prepared is no part of the database until it is written, and can 
   }));
 
 test('another unit than the one that was prepared is written alone', () =>
-  withLanes(async ({ write, state, ahead }) => {
+  withTandem(async ({ write, state, ahead }) => {
     const [first, second, third] = [unitAt(0), unitAt(1), unitAt(2)];
     await write(first, second);
     await write({ batches: [...second.batches] }, third);
@@ -142,7 +142,7 @@ test('another unit than the one that was prepared is written alone', () =>
   }));
 
 test('a prepared unit of which a part is there already is written without that part', () =>
-  withLanes(async ({ write, state, ahead }) => {
+  withTandem(async ({ write, state, ahead }) => {
     const [first, second] = [unitAt(0), unitAt(1)];
     const both = { batches: [...first.batches, ...second.batches] };
     await write(first, both);
@@ -151,7 +151,7 @@ test('a prepared unit of which a part is there already is written without that p
   }));
 
 test('a prepared unit with a bad row fails in its turn, and leaves nothing', () =>
-  withLanes(async ({ write, state, ahead }) => {
+  withTandem(async ({ write, state, ahead }) => {
     const bad = unitAt(1, { count: ROWS, lines: Buffer.from(`{"place":"nowhere"}\n`.repeat(ROWS)) });
     const next = unitAt(2);
     await write(unitAt(0), bad);
@@ -163,11 +163,11 @@ test('a prepared unit with a bad row fails in its turn, and leaves nothing', () 
 
 test('units are prepared neither where their rows depend on the one before nor without a free core', async () => {
   const ids = Array.from({ length: ROWS }, (_, row) => `id ${row}`);
-  await withLanes(async ({ write, state, ahead, lanes }) => {
+  await withTandem(async ({ write, state, ahead, tandem }) => {
     const withIds = unitAt(1, { ids });
     await write(unitAt(0), withIds);
     await write(withIds, { batches: [at(batchOf(ORDERS, [{ place: -1 }]))] });
-    lanes.prepare(unitAt(2));
+    tandem.prepare(unitAt(2));
     assert.deepEqual([await state(), ahead()], [after(2), [0, 0]]);
   });
   const busy = async ({ write, state, ahead }: Bench) => {
@@ -176,7 +176,22 @@ test('units are prepared neither where their rows depend on the one before nor w
     await write(next);
     assert.deepEqual([await state(), ahead()], [after(2), [0, 0]]);
   };
-  await withLanes(busy, () => false);
+  await withTandem(busy, () => false);
+});
+
+test('a core that comes free while the unit before is written is used', async () => {
+  let asked = 0;
+  const later = () => {
+    asked += 1;
+    return asked > 1;
+  };
+  const body = async ({ write, state, ahead }: Bench) => {
+    const next = unitAt(1);
+    await write(unitAt(0), next);
+    await write(next);
+    assert.deepEqual([await state(), ahead()], [after(2), [1, 1]]);
+  };
+  await withTandem(body, later);
 });
 
 test('whatever else a store does between two units, the prepared one is written once', () =>
