@@ -8,6 +8,7 @@ import { CopyBuffer, NEWLINE, TAB } from './copy-buffer.ts';
 import { type CopyValue, copyValueOf } from './copy-value.ts';
 import { tableColumns } from './dialect.ts';
 import { MembersScan } from './members-scan.ts';
+import { receivedText } from './values.ts';
 
 /** Room of a row beyond its event: ids, time, and what conversions may add to each column. */
 const ROW_BYTES = 1024;
@@ -52,9 +53,9 @@ export class CopyRows {
   }
 
   *#batch({ batch, kept }: RowSource): Generator<Buffer> {
-    const { lines, count } = batch;
+    const { lines, count, transactionId } = batch;
     // One value a batch, shared by its rows.
-    const shared = `\t${batch.transactionId}\t${new Date(batch.receivedAt).toISOString()}\t`;
+    const shared = `\t${transactionId}\t${receivedText(batch.receivedAt)}\t`;
     let from = 0;
     let next = 0;
     for (let line = 0; line < count; line += 1) {
@@ -64,7 +65,7 @@ export class CopyRows {
         next += 1;
         this.#event(lines, from, end);
         const id = batch.ids?.[line];
-        if (id === undefined) this.#out.ascii(eventIdAt(batch.transactionId, line));
+        if (id === undefined) this.#out.ascii(eventIdAt(transactionId, line));
         else this.#out.text(id);
         this.#out.ascii(shared);
         this.#extra(batch.extras ? lines.toString('utf8', from, end) : null);

@@ -10,6 +10,7 @@ import { copyInto } from './copy.ts';
 import { CopyRows, type RowSource } from './copy-rows.ts';
 import { derivedName, nameList, tableColumns } from './dialect.ts';
 import * as SQL from './statements.ts';
+import { receivedText } from './values.ts';
 
 /** How the rows of one dataset reach its table. */
 interface Target {
@@ -174,9 +175,8 @@ async function lettersOf(client: ClientBase, ids: ReadonlySet<string>): Promise<
 async function copyTransactions(client: ClientBase, batches: readonly SettledBatch[]): Promise<void> {
   const rows = batches.map(({ batch, counts }) => {
     const { accepted, stored, duplicate, dead } = counts;
-    const time = new Date(batch.receivedAt).toISOString();
-    const values = [batch.id, batch.transactionId, batch.dataset, time, accepted, stored, duplicate, dead];
-    return `${values.join('\t')}\n`;
+    const names = `${batch.id}\t${batch.transactionId}\t${batch.dataset}\t${receivedText(batch.receivedAt)}`;
+    return `${names}\t${accepted}\t${stored}\t${duplicate}\t${dead}\n`;
   });
   await copyInto(client, SQL.TRANSACTION_TARGET, [Buffer.from(rows.join(''))]);
 }
