@@ -18,7 +18,7 @@ import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
 import { RejectionCounter, RouteTimer } from './request-metrics.ts';
 import type { Rooms } from './rooms.ts';
 import { Router } from './router.ts';
-import type { Route, RouteScope } from './routes/route.ts';
+import type { Route, RouteRequest, RouteScope } from './routes/route.ts';
 import { sendAnswer, sendRefusal } from './sending.ts';
 import { guardSockets } from './sockets.ts';
 
@@ -77,7 +77,7 @@ export class HttpServer {
       refuse: (error, exchange) => void this.#refuse(error, exchange, this.#unrouted),
     });
     this.#server = this.#createServer();
-    this.#lane = this.#intake.size > 0 && options.authenticator ? this.#createLane(options.authenticator) : null;
+    this.#lane = this.#intake.size > 0 && options.authenticator ? this.#createLane() : null;
   }
 
   /** Requests being answered now. */
@@ -143,10 +143,10 @@ export class HttpServer {
     return server;
   }
 
-  #createLane(authenticator: Authenticator): Lane {
+  #createLane(): Lane {
     return new Lane(this.#server, {
       routes: this.#intake,
-      serve: (bound, request) => this.#serveInLane(bound, request, authenticator),
+      serve: (bound, request) => this.#serveInLane(bound, request),
       nextRequestId: () => this.#nextRequestId(),
       limits: this.#limits,
     });
@@ -197,12 +197,11 @@ export class HttpServer {
   }
 
   /** As `#serve`, for a request that has arrived whole and whose answer is a text. */
-  async #serveInLane(bound: BoundRoute, request: LaneRequest, authenticator: Authenticator): Promise<TextAnswer> {
+  async #serveInLane(bound: BoundRoute, request: LaneRequest): Promise<TextAnswer> {
     const { route, timer } = bound;
     this.#active += 1;
     try {
-      request.principal = authenticator.authenticate(request.headers.authorization);
-      authorize(request.principal, requiredScope(route.scope, request.params));
+      request.principal = this.#authenticated(route, request);
       const answer = await route.handler(request, this.#options.rooms);
       if (!isText(answer)) throw new TypeError(`${route.id} answers with a stream`);
       timer.observe(answer.status, performance.now() - request.startedAt);
@@ -232,14 +231,13 @@ export class HttpServer {
     await sendAnswer(exchange, answer);
   }
 
-  #authenticated(route: Route, exchange: Exchange): Exchange['principal'] {
-    if (route.scope === 'public') return exchange.principal;
+  #authenticated(route: Route, request: RouteRequest): RouteRequest['principal'] {
+    if (route.scope === 'public') return request.principal;
     const { authenticator } = this.#options;
-    const { incoming } = exchange;
     const principal = authenticator
-      ? authenticator.authenticate(incoming.headers.authorization)
-      : forwardedPrincipal(incoming);
-    authorize(principal, requiredScope(route.scope, exchange.params));
+      ? authenticator.authenticate(request.headers.authorization)
+      : forwardedPrincipal(request);
+    authorize(principal, requiredScope(route.scope, request.params));
     return principal;
   }
 
