@@ -68,7 +68,8 @@ export class Operator {
   async #replay(): Promise<void> {
     const { machine, chance } = this.#options;
     const letter = await this.#anyLetter();
-    if (!letter) return;
+    // What a damaged record held nobody knows, the operator neither.
+    if (!letter || letter.n === null) return;
     const event = { n: letter.n, kind: 'mended', text: '' };
     const body = chance.happens(0.7) ? Buffer.from(JSON.stringify({ event })) : Buffer.alloc(0);
     await machine.letters.replay(letter.id, body, { actor: 'operator', signal: SIGNAL });
