@@ -78,7 +78,7 @@ class Run {
         port: this.#options.port,
         host: this.#options.host ?? '127.0.0.1',
         noDelay: true,
-        // Read into one buffer, past the stream: two thirds of the time.
+        // Read into one buffer, past the stream: a fifth less of the generator's time.
         onread: {
           buffer: Buffer.allocUnsafe(READ_BYTES),
           callback: (bytes, buffer) => {
