@@ -139,6 +139,8 @@ export const LOADER_LIMITS = Object.freeze({
    * 440,000 rows/s were loaded so, 225,000 in units of 50,000.
    */
   unitEventsMax: 245_760,
+  /** One row group: a unit this large gains nothing by waiting for the one before it, so the store is told of it. */
+  unitEventsAmple: 122_880,
   /** 245,760 events of 220 bytes with room for 400; the loader holds two units. */
   unitBytesMax: 96 * MiB,
   /** A batch held is about 1 kB beside its bytes, and two units are held; of 5 ms for a transaction each of 20,000 bears a quarter of a µs. */
@@ -300,4 +302,9 @@ export const SUPERVISOR_LIMITS = Object.freeze({
    * and almost nothing else is alive: with V8's own choice every 15 MB of them cost a marking of the whole heap.
    */
   heapGrowthPercent: 200,
+  /**
+   * How many times what lay outside the heap may grow, bodies above all: by V8's own choice a tenth of a second of NDJSON marked
+   * the whole heap, a third of what intake took. With 4 it marks a tenth as often, and no more is resident.
+   */
+  externalGrowthMax: 4,
 });

@@ -28,11 +28,17 @@ interface Post {
   proven: boolean;
 }
 
-const { intakeHeapMb, semiSpaceMb, heapGrowthPercent } = SUPERVISOR_LIMITS;
+const { intakeHeapMb, semiSpaceMb, heapGrowthPercent, externalGrowthMax } = SUPERVISOR_LIMITS;
+/** What lies outside the heap counts by growth, too, and not by every 64 MB. A Node that does not know a flag does not start. */
+const EXTERNAL_FLAGS = [
+  '--external-memory-accounted-in-global-limit',
+  `--external-memory-max-growing-factor=${externalGrowthMax}`,
+];
 const COMMON_FLAGS = [
   '--disable-proto=delete',
   `--max-semi-space-size=${semiSpaceMb}`,
   `--heap-growing-percent=${heapGrowthPercent}`,
+  ...(Number.parseInt(process.versions.node, 10) >= 26 ? EXTERNAL_FLAGS : []),
 ];
 const INTAKE_FLAGS = [...COMMON_FLAGS, `--max-old-space-size=${intakeHeapMb}`];
 

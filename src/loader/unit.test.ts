@@ -8,6 +8,7 @@ import { Gatherer } from './unit.ts';
 
 const LIMITS = {
   unitEventsMax: 1_000,
+  unitEventsAmple: 500,
   unitBytesMax: 10_000_000,
   unitBatchesMax: 1_000,
   unitDelayMs: 100,
@@ -107,6 +108,18 @@ describe('gathering', () => {
     const { firstLooks, units } = await looksOf((look) => (look <= 3 ? 300 : 1), true);
     assert.deepEqual(firstLooks, [0, 0, 0, 0, 80]);
     assert.equal(units[0], 902);
+  });
+
+  test('an ample unit does not wait for the one before it once nothing more comes; a smaller one does', async () => {
+    const gather = async (waiting: number) => {
+      const clock = new IdleClock();
+      const looked = new Looked(clock, (look) => (look === 1 ? waiting : 0), true);
+      const gatherer = new Gatherer(looked, { datasets: new Map(), clock, limits: LIMITS });
+      const gathered = await clock.until(gatherer.next(new AbortController().signal, clock.sleep(1_000)));
+      return [gathered?.deliveries.length, clock.monotonic()];
+    };
+    assert.deepEqual(await gather(500), [500, 120]);
+    assert.deepEqual(await gather(499), [499, 1_000]);
   });
 
   test('what did not fit a unit is the beginning of the next, and tells of more', async () => {

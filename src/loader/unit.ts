@@ -18,6 +18,7 @@ export interface GathererOptions {
   readonly clock: Clock;
   readonly limits: {
     readonly unitEventsMax: number;
+    readonly unitEventsAmple: number;
     readonly unitBytesMax: number;
     readonly unitBatchesMax: number;
     readonly unitDelayMs: number;
@@ -51,8 +52,9 @@ export class Gatherer {
   /**
    * The next unit: complete when it is full; else when its first delivery has waited `unitDelayMs`, `unitIntervalMs` has
    * passed since the unit before, and `busy`, the writing of that one, has ended. What comes seldom is stored soon, and a
-   * store with much to do is given larger units, not more of them. What can wait where it is is received when the unit is
-   * about to be complete. Null when the signal aborts before anything came.
+   * store with much to do is given larger units, not more of them; an ample one at the end of a backlog does not wait for
+   * `busy`, so that the store can begin with it. What can wait where it is is received when the unit is about to be complete.
+   * Null when the signal aborts before anything came.
    * @throws AzudError `not-connected`, `log-damaged`
    */
   async next(signal: AbortSignal, busy: Promise<unknown> = Promise.resolve()): Promise<Unit | null> {
@@ -72,7 +74,9 @@ export class Gatherer {
     const sinceMs = clock.monotonic() - this.#completedAtMs;
     const delayMs = Math.max(limits.unitDelayMs, limits.unitIntervalMs - sinceMs);
     const lastLookMs = clock.monotonic() + delayMs - limits.receiveIntervalMs;
-    void Promise.all([clock.sleep(delayMs, deadline.signal), busy]).then(end);
+    const delay = clock.sleep(delayMs, deadline.signal);
+    void Promise.all([delay, busy]).then(end);
+    void delay.then(() => this.#grown(unit, deadline.signal)).then(end);
     try {
       while (!unit.full && !deadline.signal.aborted) {
         if (!more) await this.#pause(lastLookMs, deadline.signal);
@@ -84,6 +88,15 @@ export class Gatherer {
     }
     this.#completedAtMs = clock.monotonic();
     return { deliveries: unit.deliveries, batches: unit.batches };
+  }
+
+  /** Resolves when the unit is ample and nothing was added to it for a while. */
+  async #grown(unit: UnitBuilder, signal: AbortSignal): Promise<void> {
+    const { clock, limits } = this.#options;
+    for (let events = -1; !signal.aborted && !(unit.ample && unit.events === events); ) {
+      events = unit.events;
+      await clock.sleep(limits.receiveIntervalMs, signal);
+    }
   }
 
   /** One look at the broker; true when more is waiting, as far as can be told. */
@@ -121,6 +134,14 @@ class UnitBuilder {
     return (
       this.#overflowed || this.#events >= unitEventsMax || this.batches.length >= unitBatchesMax || this.bytesLeft <= 0
     );
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  get ample(): boolean {
+    return this.events >= this.#limits.unitEventsAmple;
   }
 
   get bytesLeft(): number {

@@ -157,6 +157,7 @@ export class Machine {
 function loaderLimits({ unitEventsMax }: MachineSettings) {
   return {
     unitEventsMax,
+    unitEventsAmple: Math.ceil(unitEventsMax / 2),
     unitBatchesMax: 12,
     unitBytesMax: 20_000,
     unitDelayMs: 5,

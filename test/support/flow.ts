@@ -29,6 +29,7 @@ export interface Flow {
 /** Units at once and retries at once: a test waits for states, not for time. */
 export const HASTY: LoaderLimits = {
   unitEventsMax: 50,
+  unitEventsAmple: 25,
   unitBytesMax: 64 * 1024,
   unitBatchesMax: 50,
   unitDelayMs: 1,

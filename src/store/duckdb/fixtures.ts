@@ -24,7 +24,7 @@ export interface OpenedStore {
 }
 
 /** Units are prepared wherever they can be. */
-export const FREE = { begin: () => {}, areFree: () => true };
+export const FREE = { look: () => {}, areFree: () => true };
 
 /** A small store of flights; `checkpoint_threshold` large enough that nothing is folded in unless asked. */
 export async function openStore(dataDir: string): Promise<OpenedStore> {

@@ -2,6 +2,8 @@ import { availableParallelism, cpus } from 'node:os';
 
 /** Shorter than this the kernel's ticks of 10 ms say nothing, ms. */
 export const WINDOW_MS_MIN = 50;
+/** A longer one says nothing about now, ms. */
+const WINDOW_MS_MAX = 1_000;
 /** What this process takes with two connections busy, in cores, less what the others can spare. */
 const CORES = 1.5;
 
@@ -13,27 +15,29 @@ interface Use {
 }
 
 export interface CoresFree {
-  /** What counts is what is used from here on. */
-  begin(): void;
-  /** Since `begin`, or since this was asked last. */
+  /** Looks at what has been used since the last look. */
+  look(): void;
+  /** By the last look that had something to see. */
   areFree(): boolean;
 }
 
 /** Tells whether there is a core that nobody else uses: one is left to intake, unless intake leaves it. */
 export class FreeCores implements CoresFree {
-  #begun: Use = use();
+  #last: Use = use();
+  #free = false;
 
-  begin(): void {
-    this.#begun = use();
+  look(): void {
+    const now = use();
+    const windowMs = now.atMs - this.#last.atMs;
+    if (windowMs < WINDOW_MS_MIN) return;
+    const others = now.all - this.#last.all - (now.own - this.#last.own);
+    this.#free = windowMs <= WINDOW_MS_MAX && availableParallelism() - others / windowMs >= CORES;
+    this.#last = now;
   }
 
   areFree(): boolean {
-    const now = use();
-    const windowMs = now.atMs - this.#begun.atMs;
-    if (windowMs < WINDOW_MS_MIN) return false;
-    const others = now.all - this.#begun.all - (now.own - this.#begun.own);
-    this.#begun = now;
-    return availableParallelism() - others / windowMs >= CORES;
+    this.look();
+    return this.#free;
   }
 }
 

@@ -8,8 +8,11 @@ import type { Head, UnitWriter, Written } from './unit-writer.ts';
 
 /** A third of what a unit costs is its commit, which compresses on one core. Smaller units commit in no time. */
 const ROWS_MIN = 122_880;
-/** No checkpoint can be made beside an open transaction, so the write-ahead log must not grow for the sake of this. */
-const WAL_BYTES_MAX = 32 * 1024 * 1024;
+/**
+ * No checkpoint can be made beside an open transaction, so the write-ahead log must not grow for the sake of this. What goes in
+ * turns goes past it; this is what the smaller units at the beginning of a backlog leave, and half of where the engine folds.
+ */
+const WAL_BYTES_MAX = 128 * 1024 * 1024;
 
 interface Ahead {
   readonly batches: readonly UnitBatch[];
@@ -51,7 +54,7 @@ export class Tandem {
     this.#ahead = null;
     this.#current = ahead?.writer ?? this.#current;
     this.#writing = true;
-    this.#options.freeCores.begin();
+    this.#options.freeCores.look();
     try {
       ahead?.waiting.abort();
       const inserted = await ahead?.inserted;
