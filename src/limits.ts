@@ -141,9 +141,9 @@ export const LOADER_LIMITS = Object.freeze({
   unitEventsMax: 245_760,
   /** One row group: a unit this large gains nothing by waiting for the one before it, so the store is told of it. */
   unitEventsAmple: 122_880,
-  /** 245,760 events of 220 bytes with room for 400; the loader holds two units. */
+  /** 245,760 events of 220 bytes with room for 400; the loader holds three units. */
   unitBytesMax: 96 * MiB,
-  /** A batch held is about 1 kB beside its bytes, and two units are held; of 5 ms for a transaction each of 20,000 bears a quarter of a µs. */
+  /** A batch held is about 1 kB beside its bytes, and three units are held; of 5 ms for a transaction each of 20,000 bears a quarter of a µs. */
   unitBatchesMax: 20_000,
   /** Longest time the first event of a unit waits for company, ms. */
   unitDelayMs: 100,

@@ -8,6 +8,7 @@ import type { WriteUnit } from '../store/driver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type CommitStore, type Committed, commit } from './commit.ts';
+import { Lookahead } from './lookahead.ts';
 import { Meter } from './meter.ts';
 import { Gatherer, type Unit } from './unit.ts';
 
@@ -117,30 +118,21 @@ export class Loader {
     const ends = [signal, ...(subscription.moved ? [subscription.moved] : [])];
     for (const end of ends) end.addEventListener('abort', stop, { once: true });
     if (ends.some(({ aborted }) => aborted)) stop();
-    // The next unit is gathered while this one is written.
-    let next = gatherer.next(gathering.signal);
-    let unit: Unit | null = null;
+    const units = new Lookahead({
+      gather: (busy) => gatherer.next(gathering.signal, busy),
+      onGathered: ({ batches }) => store.prepare?.({ batches }),
+    });
     try {
-      for (unit = await next; unit; unit = await next) {
-        const writing = this.#write(unit, signal);
-        next = gatherer.next(
-          gathering.signal,
-          writing.catch(() => {}),
-        );
-        // Its failure is met at the await above, or below; not as an unhandled rejection in between.
-        next.then(
-          (gathered) => gathered && store.prepare?.({ batches: gathered.batches }),
-          () => {},
-        );
-        await writing;
+      for (let unit = await units.next(); unit; unit = await units.next()) {
+        await this.#write(unit, signal);
+        units.written();
         await subscription.ack(unit.deliveries);
         onward();
       }
     } finally {
       for (const end of ends) end.removeEventListener('abort', stop);
       stop();
-      const gathered = await next.catch(() => null);
-      const inHand = [unit, gathered].flatMap((left) => left?.deliveries ?? []);
+      const inHand = (await units.leave()).flatMap(({ deliveries }) => deliveries);
       await this.#leave(subscription, [...new Set([...inHand, ...gatherer.carried])]);
     }
   }

@@ -32,8 +32,8 @@ export interface StoreDriver {
    */
   write(unit: WriteUnit): Promise<readonly (Counts | null)[]>;
   /**
-   * The unit that `write` will be called with (the same batches) after the one that it is at now. Work may be done for it;
-   * nothing is written, and nothing is owed.
+   * The unit that `write` will be called with (the same batches) after those that it was told of before. Work may be done for
+   * it; nothing is written, and nothing is owed.
    */
   prepare?(unit: WriteUnit): void;
   /** Tries to convert lines of a dataset without writing. @throws AzudError `bad-row` with `path` when some line fails */

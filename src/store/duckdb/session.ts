@@ -23,6 +23,12 @@ const STORAGE_VERSION = 'v1.4.0';
  */
 const MERGE_TASKS = 1;
 
+/**
+ * Full row groups that an insert holds before it compresses them. The engine would hold five and leave a unit's two to its commit,
+ * which is one after the other, and which the next unit waits for.
+ */
+const ROW_GROUPS_HELD = 1;
+
 /** Larger than any disk. */
 const HELD_THRESHOLD = '1000TB';
 
@@ -39,6 +45,7 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
     checkpoint_threshold: settings.checkpoint_threshold,
     storage_compatibility_version: STORAGE_VERSION,
     max_vacuum_tasks: String(MERGE_TASKS),
+    write_buffer_row_group_count: String(ROW_GROUPS_HELD),
     // The two settings that stay open: `Session` changes them around checkpoints.
     allowed_configs: '[max_vacuum_tasks, checkpoint_threshold]',
   });

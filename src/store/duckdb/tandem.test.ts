@@ -120,6 +120,38 @@ test('the rows of the next unit are inserted while one is committed, and each is
     await session.checkpoint({ merge: false });
   }));
 
+test('while a unit waits for its turn, the one after it is begun as soon as a writer is free', () =>
+  withTandem(async ({ tandem, write, state, ahead, session }) => {
+    const [first, second, third, fourth, fifth] = [0, 1, 2, 3, 4].map((n) => unitAt(n));
+    assert.ok(first && second && third && fourth && fifth);
+    const writing = write(first, second);
+    tandem.prepare(third);
+    tandem.prepare(fifth);
+    await writing;
+    assert.deepEqual(await state(), after(1));
+    await write(second, fourth);
+    await write(third);
+    assert.deepEqual([await state(), ahead()], [after(3), [3, 2]]);
+    await write(fourth, fifth);
+    await tandem.drop();
+    await session.checkpoint({ merge: false });
+    await write(fifth);
+    assert.deepEqual([await state(), ahead()], [after(5), [4, 3]]);
+  }));
+
+test('of units that come in another order than they were prepared each is stored once', () =>
+  withTandem(async ({ tandem, write, state }) => {
+    const [first, second, third, fourth] = [0, 1, 2, 3].map((n) => unitAt(n));
+    assert.ok(first && second && third && fourth);
+    const writing = write(first, second);
+    tandem.prepare(fourth);
+    await writing;
+    await write(third, fourth);
+    assert.deepEqual(await state(), [2 * ROWS, 2 * ROWS, 2, 2, 2 * ROWS]);
+    await write(fourth);
+    assert.deepEqual(await state(), [3 * ROWS, 3 * ROWS, 3, 3, 3 * ROWS]);
+  }));
+
 test('what was prepared is no part of the database until it is written, and can be given up', () =>
   withTandem(async ({ tandem, write, state, ahead, session }) => {
     const next = unitAt(1);
@@ -166,9 +198,10 @@ test('units are prepared neither where their rows depend on the one before nor w
   await withTandem(async ({ write, state, ahead, tandem }) => {
     const withIds = unitAt(1, { ids });
     await write(unitAt(0), withIds);
-    await write(withIds, { batches: [at(batchOf(ORDERS, [{ place: -1 }]))] });
+    await write(withIds);
     tandem.prepare(unitAt(2));
-    assert.deepEqual([await state(), ahead()], [after(2), [0, 0]]);
+    await write(unitAt(2), { batches: [at(batchOf(ORDERS, [{ place: -1 }]))] });
+    assert.deepEqual([await state(), ahead()], [after(3), [0, 0]]);
   });
   const busy = async ({ write, state, ahead }: Bench) => {
     const next = unitAt(1);

@@ -14,6 +14,9 @@ const ROWS_MIN = 122_880;
  */
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
 
+const NOT_INSERTED = Promise.resolve(false);
+
+/** A unit to come. */
 interface Ahead {
   readonly batches: readonly UnitBatch[];
   readonly writer: UnitWriter;
@@ -32,15 +35,20 @@ export interface TandemOptions {
 
 /**
  * Two writers that take turns under a backlog: while one commits a unit, the rows of the next are inserted in the other's
- * transaction. That is a guess, which costs nothing but work: only `write` commits, in its turn, and when the rows are not what the
- * unit turns out to need, or anything else is the matter, they are rolled back and the unit is written as if there had been none.
+ * transaction, and when it has committed, those of the one after that in its own. That is a guess, which costs nothing but work:
+ * only `write` commits, in its turn, and when the rows are not what the unit turns out to need, or anything else is the matter,
+ * they are rolled back and the unit is written as if there had been none.
  */
 export class Tandem {
   readonly #writers: readonly [UnitWriter, UnitWriter];
   readonly #options: TandemOptions;
   #current: UnitWriter;
-  #writing = false;
-  #ahead: Ahead | null = null;
+  /** The write that goes on, until it has ended one way or the other. */
+  #turn: PromiseWithResolvers<void> | null = null;
+  /** In the order of their turns, one for each writer at most. */
+  #aheads: readonly Ahead[] = [];
+  /** Resolves when nothing is left of what was given up. */
+  #dropped: Promise<void> = Promise.resolve();
 
   constructor(writers: readonly [UnitWriter, UnitWriter], options: TandemOptions) {
     this.#writers = writers;
@@ -50,47 +58,67 @@ export class Tandem {
 
   /** One transaction. */
   async write(unit: WriteUnit, head: Head): Promise<Written> {
-    const ahead = this.#ahead;
-    this.#ahead = null;
-    this.#current = ahead?.writer ?? this.#current;
-    this.#writing = true;
+    const turn = Promise.withResolvers<void>();
+    this.#turn = turn;
     this.#options.freeCores.look();
+    const ahead = this.#take(unit);
     try {
-      ahead?.waiting.abort();
-      const inserted = await ahead?.inserted;
-      if (inserted && ahead?.batches === unit.batches) {
+      if (await ahead?.inserted) {
         const written = await this.#current.end(unit, head);
         if (written) return written;
       }
-      if (ahead) await ahead.writer.session.rollback();
+      if (ahead) await this.#current.session.rollback();
+      await this.#dropped;
       return await this.#current.write(unit, head);
     } catch (error) {
       // Nothing, unless the rest of what was begun failed before it could be committed.
       await this.#current.session.rollback();
       throw error;
     } finally {
-      this.#writing = false;
+      this.#turn = null;
+      turn.resolve();
     }
   }
 
-  /** The unit that will be written after the one that is being written now. */
+  /** What was begun of this unit; null when it is not the one whose turn was to come, for then the guesses were wrong. */
+  #take({ batches }: WriteUnit): Ahead | null {
+    const [first, ...others] = this.#aheads;
+    if (first?.batches !== batches) {
+      void this.drop();
+      return null;
+    }
+    this.#aheads = others;
+    this.#current = first.writer;
+    first.waiting.abort();
+    return first;
+  }
+
+  /** The unit whose turn comes after those that were prepared, or after the one that is being written. */
   prepare(unit: WriteUnit): void {
-    if (!this.#writing || this.#ahead || !this.#isForeseen(unit)) return;
-    const [first, second] = this.#writers;
-    const writer = this.#current === first ? second : first;
+    const { batches } = unit;
+    if (this.#aheads.length === this.#writers.length) return;
+    const before = this.#aheads.at(-1)?.writer ?? this.#current;
+    const [one, other] = this.#writers;
+    const writer = before === one ? other : one;
     const waiting = new AbortController();
-    const inserted = this.#insert(writer, unit, waiting.signal).catch(() => false);
-    this.#ahead = { batches: unit.batches, writer, waiting, inserted };
+    const isAhead = this.#turn !== null || this.#aheads.length > 0;
+    // Its place is kept in any case: the turns of those behind it come later.
+    const inserted = isAhead && this.#isForeseen(unit) ? this.#insert(writer, unit, waiting.signal) : NOT_INSERTED;
+    this.#aheads = [...this.#aheads, { batches, writer, waiting, inserted: inserted.catch(() => false) }];
   }
 
   /** Gives up what was prepared: no transaction is open after it. Whatever is done beside writing units comes after it. */
-  async drop(): Promise<void> {
-    const ahead = this.#ahead;
-    if (!ahead) return;
-    ahead.waiting.abort();
-    await ahead.inserted;
-    await ahead.writer.session.rollback();
-    if (this.#ahead === ahead) this.#ahead = null;
+  drop(): Promise<void> {
+    const aheads = this.#aheads;
+    this.#aheads = [];
+    for (const { waiting } of aheads) waiting.abort();
+    this.#dropped = this.#dropped.then(async () => {
+      for (const { inserted, writer } of aheads) {
+        await inserted;
+        await writer.session.rollback();
+      }
+    });
+    return this.#dropped;
   }
 
   async close(): Promise<void> {
@@ -102,11 +130,10 @@ export class Tandem {
 
   async #insert(writer: UnitWriter, unit: WriteUnit, signal: AbortSignal): Promise<boolean> {
     const { wal, freeCores } = this.#options;
+    await (writer === this.#current ? this.#turn?.promise : this.#dropped);
     // Intake may come to an end while the unit before is written.
-    while (!freeCores.areFree()) {
-      await systemClock.sleep(WINDOW_MS_MIN, signal);
-      if (signal.aborted) return false;
-    }
+    while (!signal.aborted && !freeCores.areFree()) await systemClock.sleep(WINDOW_MS_MIN, signal);
+    if (signal.aborted) return false;
     const { size } = await stat(wal).catch(() => ({ size: 0 }));
     if (size > WAL_BYTES_MAX || signal.aborted) return false;
     await writer.begin(unit);
