@@ -23,6 +23,8 @@ const HYPHEN = 0x2d;
 export const UUID_BYTES = 16;
 /** Of its text, which is ASCII. */
 export const UUID_LENGTH = 36;
+/** Of its text, the last group: 48 bits. */
+const LAST_GROUP_AT = 24;
 const text = Buffer.alloc(UUID_LENGTH);
 
 /** UUIDs as bytes, the first at `at`. */
@@ -46,6 +48,21 @@ export function writeUuidText({ bytes, at }: UuidBytes, target: Buffer, to: numb
 export function uuidText(bytes: Buffer, at: number): string {
   writeUuidText({ bytes, at }, text, 0);
   return text.toString('latin1');
+}
+
+/** The other way round: the 16 bytes of a lower-case UUID. Character by character: a third of the time of `replaceAll` and `write`, and no garbage. */
+export function writeUuidBytes(text: string, target: Buffer, at: number): void {
+  let to = at;
+  for (let i = 0; i < text.length; i += 2) {
+    if (text.charCodeAt(i) === HYPHEN) i += 1;
+    target[to] = (nibble(text.charCodeAt(i)) << 4) | nibble(text.charCodeAt(i + 1));
+    to += 1;
+  }
+}
+
+/** Of a lower-case hexadecimal digit. */
+function nibble(code: number): number {
+  return code < 0x60 ? code - 0x30 : code - 0x57;
 }
 
 /** UUIDv7 (RFC 9562): 48 bits of ms since the epoch, then 74 random bits. */
@@ -82,6 +99,21 @@ const LOW_48_BITS = 2 ** 48;
 export function eventIdAt(transactionId: string, line: number): string {
   const { prefix, base } = eventIdParts(transactionId);
   return prefix + ((base + line + 1) % LOW_48_BITS).toString(16).padStart(12, '0');
+}
+
+/**
+ * Raises the last 48 bits of the UUID whose text stands at `at` by one; beyond the largest comes zero. From a transaction's id it
+ * makes that of its first event, and from that of an event that of the next.
+ */
+export function raiseUuidText(bytes: Buffer, at: number): void {
+  for (let to = at + UUID_LENGTH - 1; to >= at + LAST_GROUP_AT; to -= 1) {
+    const digit = bytes[to] as number;
+    if (digit !== 0x66) {
+      bytes[to] = digit === 0x39 ? 0x61 : digit + 1;
+      return;
+    }
+    bytes[to] = 0x30;
+  }
 }
 
 /** `prefix` is the first 24 characters, `base` the number in the last 12: id(i) = prefix + hex12((base + i + 1) mod 2^48). */

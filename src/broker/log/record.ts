@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
-import { type UuidBytes, uuidText } from '../../event/ids.ts';
+import { type UuidBytes, uuidText, writeUuidBytes } from '../../event/ids.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 
 /**
@@ -47,8 +47,8 @@ export function encodeRecord(message: Message, buffer: Buffer, place: RecordPlac
   buffer.writeDoubleLE(message.time, at + AT.time);
   buffer.writeUInt32LE(message.events, at + AT.events);
   buffer.writeUInt32LE(place.offset - place.groupFirst, at + AT.group);
-  writeUuid(message.id, buffer, at + AT.id);
-  writeUuid(message.transactionId, buffer, at + AT.transaction);
+  writeUuidBytes(message.id, buffer, at + AT.id);
+  writeUuidBytes(message.transactionId, buffer, at + AT.transaction);
   buffer[at + AT.dataset] = datasetBytes;
   message.payload.copy(buffer, payloadAt);
   buffer.writeUInt32LE(checksum(buffer, at, end - at), at + AT.crc);
@@ -195,21 +195,4 @@ function hasDataset(buffer: Buffer, at: number, name: string): boolean {
 /** Seeded with the length, so that a flipped bit there is found even where the shorter record would check. */
 function checksum(buffer: Buffer, at: number, bytes: number): number {
   return crc32(buffer.subarray(at + AT.offset, at + bytes), bytes);
-}
-
-/** Character by character: a third of the time of `replaceAll` and `write`, and no garbage. */
-function writeUuid(text: string, buffer: Buffer, at: number): void {
-  let to = at;
-  for (let i = 0; i < text.length; i += 2) {
-    if (text.charCodeAt(i) === HYPHEN) i += 1;
-    buffer[to] = (nibble(text.charCodeAt(i)) << 4) | nibble(text.charCodeAt(i + 1));
-    to += 1;
-  }
-}
-
-const HYPHEN = 0x2d;
-
-/** Of a lower-case hexadecimal digit. */
-function nibble(code: number): number {
-  return code < 0x60 ? code - 0x30 : code - 0x57;
 }

@@ -1,10 +1,8 @@
-import { UUID_BYTES, UUID_LENGTH, type UuidBytes, writeUuidText } from '../../event/ids.ts';
+import { raiseUuidText, UUID_BYTES, UUID_LENGTH, type UuidBytes, writeUuidText } from '../../event/ids.ts';
 
 /** First size; doubled as needed. */
 const FIRST_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
-/** Of a UUID's text, its last group: 48 bits. */
-const LAST_GROUP_AT = 24;
 
 /** Lines of UTF-8, written one after the other into memory that is kept. */
 export class TextBuffer {
@@ -72,11 +70,11 @@ export class TextBuffer {
     this.#reserve((UUID_LENGTH + 1) * (count - 1));
     const bytes = this.#bytes;
     let at = this.#length - UUID_LENGTH - 1;
-    raise(bytes, at + LAST_GROUP_AT, at + UUID_LENGTH);
+    raiseUuidText(bytes, at);
     for (let line = 1; line < count; line += 1) {
       at += UUID_LENGTH + 1;
       for (let i = 0; i <= UUID_LENGTH; i += 1) bytes[at + i] = bytes[at + i - UUID_LENGTH - 1] as number;
-      raise(bytes, at + LAST_GROUP_AT, at + UUID_LENGTH);
+      raiseUuidText(bytes, at);
     }
     this.#length = at + UUID_LENGTH + 1;
   }
@@ -98,17 +96,5 @@ export class TextBuffer {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
-  }
-}
-
-/** Adds one to the number in lower-case hexadecimal digits; beyond the largest comes zero. */
-function raise(bytes: Buffer, from: number, to: number): void {
-  for (let at = to - 1; at >= from; at -= 1) {
-    const digit = bytes[at] as number;
-    if (digit !== 0x66) {
-      bytes[at] = digit === 0x39 ? 0x61 : digit + 1;
-      return;
-    }
-    bytes[at] = 0x30;
   }
 }

@@ -1,6 +1,6 @@
 import type { Batch } from '../../event/batch.ts';
 import type { Dataset } from '../../event/dataset.ts';
-import { eventIdAt } from '../../event/ids.ts';
+import { raiseUuidText, UUID_BYTES, UUID_LENGTH, writeUuidText } from '../../event/ids.ts';
 import { extraOf, membersOf } from '../members.ts';
 import type { SettledBatch } from '../settle.ts';
 import { badRow } from '../value.ts';
@@ -16,10 +16,12 @@ const COLUMN_BYTES = 64;
 /** An index entry takes 2,704 bytes at most. */
 const KEY_BYTES_MAX = 2_600;
 const NULL_FIRST = 0x6e;
+/** Room for a UUID, a time and the tabs around them. */
+const SHARED_BYTES = 128;
 
 /** Where the rows of a unit's batches come from: their events as they were sent, and the lines among them that are kept. */
 export type RowSource = Pick<SettledBatch, 'kept'> & {
-  readonly batch: Pick<Batch, 'lines' | 'count' | 'ids' | 'transactionId' | 'receivedAt' | 'extras'>;
+  readonly batch: Pick<Batch, 'lines' | 'count' | 'ids' | 'transactionId' | 'uuids' | 'receivedAt' | 'extras'>;
 };
 
 /**
@@ -31,6 +33,7 @@ export class CopyRows {
   readonly #values: readonly CopyValue[];
   readonly #scan: MembersScan;
   readonly #out = new CopyBuffer();
+  readonly #shared = new Shared();
   readonly #key: number;
   readonly #dataset: Dataset;
   #place = 0;
@@ -48,31 +51,34 @@ export class CopyRows {
   *of(batches: readonly RowSource[]): Generator<Buffer> {
     this.#out.clear();
     this.#place = 0;
-    for (const source of batches) yield* this.#batch(source);
+    for (const { batch, kept } of batches) {
+      const { lines, count } = batch;
+      this.#shared.begin(batch);
+      let from = 0;
+      let next = 0;
+      for (let line = 0; line < count; line += 1) {
+        const to = lines.indexOf(NEWLINE, from);
+        const end = to < 0 ? lines.length : to;
+        raiseUuidText(this.#shared.id, 0);
+        if (kept === null || kept[next] === line) {
+          next += 1;
+          this.#row(batch, line, { from, to: end });
+          if (this.#out.isFull) yield this.#out.take();
+        }
+        from = end + 1;
+      }
+    }
     if (this.#out.length > 0) yield this.#out.take();
   }
 
-  *#batch({ batch, kept }: RowSource): Generator<Buffer> {
-    const { lines, count, transactionId } = batch;
-    // One value a batch, shared by its rows.
-    const shared = `\t${transactionId}\t${receivedText(batch.receivedAt)}\t`;
-    let from = 0;
-    let next = 0;
-    for (let line = 0; line < count; line += 1) {
-      const to = lines.indexOf(NEWLINE, from);
-      const end = to < 0 ? lines.length : to;
-      if (kept === null || kept[next] === line) {
-        next += 1;
-        this.#event(lines, from, end);
-        const id = batch.ids?.[line];
-        if (id === undefined) this.#out.ascii(eventIdAt(transactionId, line));
-        else this.#out.text(id);
-        this.#out.ascii(shared);
-        this.#extra(batch.extras ? lines.toString('utf8', from, end) : null);
-        if (this.#out.isFull) yield this.#out.take();
-      }
-      from = end + 1;
-    }
+  #row(batch: RowSource['batch'], line: number, { from, to }: { readonly from: number; readonly to: number }): void {
+    this.#event(batch.lines, from, to);
+    const { id, values, length } = this.#shared;
+    const ownId = batch.ids?.[line];
+    if (ownId === undefined) this.#out.plain(id, 0, UUID_LENGTH);
+    else this.#out.text(ownId);
+    this.#out.plain(values, 0, length);
+    this.#extra(batch.extras ? batch.lines.toString('utf8', from, to) : null);
   }
 
   #event(lines: Buffer, from: number, to: number): void {
@@ -103,5 +109,28 @@ export class CopyRows {
       this.#place += 1;
     }
     this.#out.byte(NEWLINE);
+  }
+}
+
+/** What the rows of a batch share, as bytes. */
+class Shared {
+  /** Of the transaction at first; each event's is the one before it, raised by one. */
+  readonly id = Buffer.alloc(UUID_LENGTH);
+  /** Of the columns behind the event's id, each with a tab on either side. */
+  readonly values = Buffer.alloc(SHARED_BYTES, TAB);
+  length = 0;
+  #receivedAt = Number.NaN;
+
+  begin(batch: RowSource['batch']): void {
+    const { uuids, transactionId } = batch;
+    if (uuids) writeUuidText({ bytes: uuids.bytes, at: uuids.at + UUID_BYTES }, this.id, 0);
+    else this.id.write(transactionId, 'latin1');
+    this.id.copy(this.values, 1);
+    // Many batches in a row came within the same millisecond.
+    if (batch.receivedAt === this.#receivedAt) return;
+    this.#receivedAt = batch.receivedAt;
+    const at = UUID_LENGTH + 2;
+    this.length = at + this.values.write(receivedText(batch.receivedAt), at, 'latin1') + 1;
+    this.values[this.length - 1] = TAB;
   }
 }

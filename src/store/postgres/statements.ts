@@ -91,9 +91,6 @@ export const CHANGE_LETTER =
 export const DELETE_LETTERS = 'DELETE FROM "_dead_letters" WHERE id = ANY($1::uuid[])';
 export const DISCARD_LETTER = `UPDATE "_dead_letters" SET state = 'discarded', reason = $2 WHERE id = $1::uuid`;
 
-export const TRANSACTION_TARGET =
-  '"_transactions" (batch_id, transaction_id, dataset, received_at, accepted, stored, duplicate, dead)';
-
 /** How many rows a dataset's sums may lie in. */
 const SLOTS = 16;
 export const ADD_TO_LEDGER = `INSERT INTO "_ledger" AS l

@@ -8,9 +8,9 @@ import { lookupsOf, type Settled, type SettledBatch, settle } from '../settle.ts
 import { quote } from '../sql/dialect.ts';
 import { copyInto } from './copy.ts';
 import { CopyRows, type RowSource } from './copy-rows.ts';
+import { TRANSACTION_TARGET, TransactionRows } from './copy-transactions.ts';
 import { derivedName, nameList, tableColumns } from './dialect.ts';
 import * as SQL from './statements.ts';
-import { receivedText } from './values.ts';
 
 /** How the rows of one dataset reach its table. */
 interface Target {
@@ -26,6 +26,7 @@ interface Target {
 export class UnitWriter {
   readonly #datasets: ReadonlyMap<string, Dataset>;
   readonly #targets: ReadonlyMap<string, Target>;
+  readonly #transactions = new TransactionRows();
 
   constructor(datasets: ReadonlyMap<string, Dataset>) {
     this.#datasets = datasets;
@@ -39,7 +40,7 @@ export class UnitWriter {
     for (const [name, batches] of Map.groupBy(settled.batches, ({ batch }) => batch.dataset)) {
       await this.#copyRows(client, name, batches);
     }
-    await copyTransactions(client, settled.batches);
+    await copyInto(client, TRANSACTION_TARGET, [this.#transactions.of(settled.batches)], 'binary');
     await keepLetters(client, settled);
     await addToLedger(client, settled);
     const { progress } = settled;
@@ -169,16 +170,6 @@ async function lettersOf(client: ClientBase, ids: ReadonlySet<string>): Promise<
   if (ids.size === 0) return new Map();
   const { rows } = await client.query<{ id: string; state: string }>(SQL.KNOWN_LETTERS, [[...ids]]);
   return new Map(rows.map(({ id, state }) => [id, state === 'dead']));
-}
-
-/** A row a batch. None of their values can hold what COPY gives a meaning. */
-async function copyTransactions(client: ClientBase, batches: readonly SettledBatch[]): Promise<void> {
-  const rows = batches.map(({ batch, counts }) => {
-    const { accepted, stored, duplicate, dead } = counts;
-    const names = `${batch.id}\t${batch.transactionId}\t${batch.dataset}\t${receivedText(batch.receivedAt)}`;
-    return `${names}\t${accepted}\t${stored}\t${duplicate}\t${dead}\n`;
-  });
-  await copyInto(client, SQL.TRANSACTION_TARGET, [Buffer.from(rows.join(''))]);
 }
 
 async function keepLetters(client: ClientBase, settled: Settled): Promise<void> {
