@@ -93,10 +93,12 @@ export const HTTP_LIMITS = Object.freeze({
    */
   taggedBytesMax: 256 * KiB,
   /**
-   * What is read in the lane (http/lane.ts): bodies up to this, bytes. Nearly every single event fits, and 2,000 sockets in the
-   * middle of one hold 32 MiB.
+   * Memory for bodies that arrive in the lane (http/lane.ts) in more than one piece, bytes: a hundred requests of 1,000 events. What
+   * finds none is Node's to read.
    */
-  laneBodyBytesMax: 16 * KiB,
+  laneLentBytesMax: 32 * MiB,
+  /** Of it, kept for the next one. */
+  laneKeptBytesMax: 8 * MiB,
   /** A request that has begun and is not whole after this is left to Node's server and its time limits, ms. */
   laneWaitMs: 1_000,
   /** Bytes of accepted requests waiting for their group commit; above it intake answers 503. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TextAnswer } from './answer.ts';
+import type { BodyMemory } from './body-memory.ts';
 import type { BoundRoute } from './bound-route.ts';
 import { CLOSES, textOf } from './lane-answer.ts';
 import { LaneRequest } from './lane-request.ts';
@@ -16,10 +17,10 @@ export interface LaneOptions {
 
 export interface LaneLimits {
   readonly headerBytesMax: number;
-  /** A longer body is Node's to read. */
-  readonly laneBodyBytesMax: number;
   /** What has not arrived whole after this is Node's to wait for, ms. */
   readonly laneWaitMs: number;
+  readonly laneLentBytesMax: number;
+  readonly laneKeptBytesMax: number;
   readonly keepAliveTimeoutMs: number;
   readonly connectionTimeoutMs: number;
   readonly requestsPerSocketMax: number;
@@ -31,14 +32,26 @@ export interface LaneConnectionOptions extends LaneOptions {
   readonly onLeave: (connection: LaneConnection) => void;
   /** Gives the socket to Node's server. */
   readonly handOver: (socket: Socket) => void;
+  readonly memory: BodyMemory;
 }
 
-interface WholeRequest {
+/** A request of the lane whose head has arrived. */
+interface Begun {
   readonly bound: BoundRoute;
   readonly head: PlainHead;
 }
 
-type LaneRead = WholeRequest | Extract<HeadRead, string>;
+/** One whose body comes in more than one piece. */
+interface Gathering extends Begun {
+  /** As it came. */
+  readonly headBytes: Buffer;
+  readonly memory: Buffer;
+  bodyBytes: number;
+}
+
+type LaneRead = Begun | Extract<HeadRead, string>;
+
+const NONE = Buffer.alloc(0);
 
 /** One socket in the lane. It has one request at a time; a second one before the answer to the first is pipelining. */
 export class LaneConnection {
@@ -46,6 +59,7 @@ export class LaneConnection {
   readonly #options: LaneConnectionOptions;
   /** Read, and not yet a whole request; while one is being answered, what came behind it. */
   #unread: Buffer | null = null;
+  #gathering: Gathering | null = null;
   #request: LaneRequest | null = null;
   #served = 0;
   /** Since when this is waiting for the client or for the answer, ms, monotonic. */
@@ -65,7 +79,7 @@ export class LaneConnection {
   finish(): void {
     this.#finishing = true;
     if (this.#request) return;
-    if (this.#unread) this.#leave(this.#unread);
+    if (this.#isBegun) this.#leave();
     else this.#socket.destroySoon();
   }
 
@@ -79,14 +93,23 @@ export class LaneConnection {
     const waitedMs = now - this.#since;
     if (this.#request) {
       if (waitedMs >= connectionTimeoutMs) this.cut();
-    } else if (this.#unread || this.#served === 0) {
-      if (waitedMs >= laneWaitMs) this.#leave(this.#unread);
+    } else if (this.#isBegun || this.#served === 0) {
+      if (waitedMs >= laneWaitMs) this.#leave();
     } else if (waitedMs >= keepAliveTimeoutMs) {
       this.cut();
     }
   }
 
+  /** A part of a request is here. */
+  get #isBegun(): boolean {
+    return this.#unread !== null || this.#gathering !== null;
+  }
+
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#gathering) {
+      this.#gather(this.#gathering, chunk);
+      return;
+    }
     const bytes = this.#unread ? Buffer.concat([this.#unread, chunk]) : chunk;
     if (this.#request) {
       this.#unread = bytes;
@@ -94,30 +117,56 @@ export class LaneConnection {
       return;
     }
     const read = this.#read(bytes);
-    if (read === 'partial') this.#keep(bytes);
-    else if (read === 'other') this.#leave(bytes);
-    else void this.#serve(read, bytes);
+    if (!this.#isBegun) this.#since = performance.now();
+    this.#unread = bytes;
+    if (read === 'other') this.#leave();
+    else if (read !== 'partial') this.#begin(read, bytes);
   };
 
-  /** The request in these bytes, if they hold one of the lane's and nothing else. */
+  /** The request that begins in these bytes, if it is one of the lane's and nothing comes behind it. */
   #read(bytes: Buffer): LaneRead {
     const { limits, routes } = this.#options;
     const head = readPlainHead(bytes, limits.headerBytesMax);
     if (typeof head === 'string') return head;
     const bound = routes.get(head.path);
-    const end = head.bytes + head.bodyBytes;
-    if (!bound || head.bodyBytes > limits.laneBodyBytesMax || bytes.length > end) return 'other';
-    return bytes.length < end ? 'partial' : { bound, head };
+    const isOurs = bound && head.bodyBytes <= bound.route.bodyBytesMax && bytes.length <= head.bytes + head.bodyBytes;
+    return isOurs ? { bound, head } : 'other';
   }
 
-  #keep(bytes: Buffer): void {
-    if (!this.#unread) this.#since = performance.now();
-    this.#unread = bytes;
-  }
-
-  async #serve({ bound, head }: WholeRequest, bytes: Buffer): Promise<void> {
-    const request = new LaneRequest(head, bytes.subarray(head.bytes), this.#options.nextRequestId());
+  #begin({ bound, head }: Begun, bytes: Buffer): void {
+    const body = bytes.subarray(head.bytes);
+    if (body.length === head.bodyBytes) {
+      this.#unread = null;
+      void this.#serve({ bound, head }, body);
+      return;
+    }
+    const memory = this.#options.memory.take(head.bodyBytes);
+    if (!memory) {
+      this.#leave();
+      return;
+    }
     this.#unread = null;
+    const bodyBytes = body.copy(memory);
+    this.#gathering = { bound, head, headBytes: Buffer.from(bytes.subarray(0, head.bytes)), memory, bodyBytes };
+  }
+
+  #gather(gathering: Gathering, chunk: Buffer): void {
+    const { head, memory } = gathering;
+    const missing = head.bodyBytes - gathering.bodyBytes;
+    gathering.bodyBytes += chunk.copy(memory, gathering.bodyBytes, 0, missing);
+    if (chunk.length > missing) this.#leave(chunk.subarray(missing));
+    else if (chunk.length === missing) void this.#serveGathered(gathering);
+  }
+
+  async #serveGathered(gathering: Gathering): Promise<void> {
+    this.#gathering = null;
+    const { memory, bodyBytes } = gathering;
+    await this.#serve(gathering, memory.subarray(0, bodyBytes));
+    this.#options.memory.giveBack(memory);
+  }
+
+  async #serve({ bound, head }: Begun, body: Buffer): Promise<void> {
+    const request = new LaneRequest(head, body, this.#options.nextRequestId());
     this.#request = request;
     this.#served += 1;
     this.#since = request.startedAt;
@@ -128,22 +177,39 @@ export class LaneConnection {
     const taken = this.#socket.write(textOf(answer, request.requestId, ends ? CLOSES : this.#options.keeps));
     if (ends) this.#socket.destroySoon();
     // Pipelining, and a client that reads no answers, are Node's.
-    else if (this.#unread || !taken) this.#leave(this.#unread);
+    else if (this.#unread || !taken) this.#leave();
     else this.#since = performance.now();
   }
 
-  /** Hands the socket over, with what has been read of it. */
-  #leave(unread: Buffer | null): void {
+  /** Hands the socket over, with what has been read of it and is not answered. @param behind what comes behind that */
+  #leave(behind: Buffer = NONE): void {
     const socket = this.#socket;
+    const unread = this.#takeUnread(behind);
     socket.off('data', this.#onData);
     socket.off('end', this.#onEnd);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
     this.#options.onLeave(this);
     socket.pause();
-    if (unread) socket.unshift(unread);
+    if (unread.length > 0) socket.unshift(unread);
     this.#options.handOver(socket);
     socket.resume();
+  }
+
+  /** What has been read and is not answered, as it came. */
+  #takeUnread(behind: Buffer): Buffer {
+    const gathering = this.#gathering;
+    if (!gathering) return this.#unread ?? NONE;
+    const { headBytes, memory, bodyBytes } = gathering;
+    const unread = Buffer.concat([headBytes, memory.subarray(0, bodyBytes), behind]);
+    this.#forget();
+    return unread;
+  }
+
+  /** Gives up what is being gathered. */
+  #forget(): void {
+    if (this.#gathering) this.#options.memory.giveBack(this.#gathering.memory);
+    this.#gathering = null;
   }
 
   /** The client has said its last; as with Node's server, what is not answered by now is not answered. */
@@ -156,6 +222,7 @@ export class LaneConnection {
   };
 
   readonly #onClose = (): void => {
+    this.#forget();
     this.#options.onLeave(this);
     this.#request?.abort();
   };

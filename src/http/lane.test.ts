@@ -28,7 +28,7 @@ function openLane(handler: Handler = ECHO, options: Partial<HttpServerOptions> =
 test('a plain POST is served in the lane, again and again on one connection', async () => {
   const { server, port } = await openLane();
   const connection = await RawConnection.open(port);
-  for (const body of ['{"n":1}', '{"n":22}', 'x'.repeat(16_384)]) {
+  for (const body of ['{"n":1}', '{"n":22}', 'x'.repeat(16_384), 'y'.repeat(1_000_000), 'z'.repeat(200_000)]) {
     connection.send(post(body));
     const answer = await connection.answer();
     assert.equal(answer.status, 202);
@@ -74,7 +74,6 @@ test('a request that comes in two pieces is served, wherever it was cut', async 
 });
 
 const NOT_PLAIN: Readonly<Record<string, string>> = {
-  'a body above the bound': post('x'.repeat(16_385)),
   'a header that is not known': post(BODY, 'x-odd: 1\r\n'),
   chunks: 'POST /in HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n7\r\n{"n":1}\r\n0\r\n\r\n',
   'a query': post().replace('/in', '/in?a=1'),
@@ -128,6 +127,58 @@ test('a request that comes before the answer to the one before it waits for its 
   );
   assert.equal((await connection.answer()).status, 200);
   connection.cut();
+  await server.close();
+});
+
+test('a long body that comes in pieces is served, and what comes behind it', async () => {
+  const { server, port } = await openLane();
+  const body = Array.from({ length: 30_000 }, (_, n) => n).join();
+  const connection = await RawConnection.open(port);
+  for (const cut of [10, 90, 100_000, post(body).length - 1]) {
+    const whole = Buffer.from(post(body));
+    await connection.sendAll(whole.subarray(0, cut));
+    connection.send(whole.subarray(cut).toString());
+    const echoed = JSON.parse((await connection.answer()).body);
+    assert.ok(echoed.lane && echoed.body === body);
+  }
+  // The end of one and the next in one piece: pipelining, which is Node's.
+  const whole = Buffer.from(post(body));
+  await connection.sendAll(whole.subarray(0, 100_000));
+  await connection.sendAll(Buffer.concat([whole.subarray(100_000), Buffer.from(post())]));
+  const answers = [await connection.answer(), await connection.answer()].map((answer) => JSON.parse(answer.body));
+  assert.deepEqual(
+    answers.map(({ lane }) => lane),
+    [false, false],
+  );
+  assert.ok(answers[0].body === body && answers[1].body === BODY);
+  connection.cut();
+  await server.close();
+});
+
+test("a body above the route's bound, and one for which there is no memory, are Node's to judge", async () => {
+  const limits = { ...HTTP_LIMITS, laneLentBytesMax: 200_000 };
+  const { server, port } = await openLane(ECHO, { limits });
+  assert.equal((await rawRequest(port, post('x'.repeat(1_000_001)))).status, 413);
+  for (const [bytes, lane] of [
+    [131_000, true],
+    [131_073, false],
+  ] as const) {
+    const answer = JSON.parse((await rawRequest(port, post('x'.repeat(bytes)))).body);
+    assert.deepEqual([answer.lane, answer.body.length], [lane, bytes]);
+  }
+  await server.close();
+});
+
+test("a long body that stops in its middle is Node's to wait for, and is served when the rest has come", async () => {
+  const { server, port } = await openLane(ECHO, { limits: { ...HTTP_LIMITS, laneWaitMs: 50 } });
+  const body = 'x'.repeat(200_000);
+  const slow = await RawConnection.open(port);
+  await slow.sendAll(Buffer.from(post(body).slice(0, 150_000)));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  slow.send(post(body).slice(150_000));
+  const answer = JSON.parse((await slow.answer()).body);
+  assert.deepEqual([answer.lane, answer.body.length], [false, 200_000]);
+  slow.cut();
   await server.close();
 });
 

@@ -1,12 +1,13 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { BodyMemory } from './body-memory.ts';
 import { keeps } from './lane-answer.ts';
 import { LaneConnection, type LaneConnectionOptions, type LaneOptions } from './lane-connection.ts';
 
 /**
- * The short way of single events: a POST in its plain spelling, whole and alone in what a socket has brought, is read and
- * answered here at half of what Node's server costs. Everything else, for whatever reason, is handed to Node's server with its
- * bytes, and so is the rest of that connection: what is unusual, slow, large or wrong is judged in one place only.
+ * The short way of events: a POST in its plain spelling, alone in what a socket has brought, is read and answered here at half of
+ * what Node's server costs. Everything else, for whatever reason, is handed to Node's server with its bytes, and so is the rest
+ * of that connection: what is unusual, slow, too large or wrong is judged in one place only.
  */
 export class Lane {
   readonly #connections = new Set<LaneConnection>();
@@ -21,6 +22,10 @@ export class Lane {
     this.#shared = {
       ...options,
       keeps: keeps(options.limits),
+      memory: new BodyMemory({
+        lentBytesMax: options.limits.laneLentBytesMax,
+        keptBytesMax: options.limits.laneKeptBytesMax,
+      }),
       onLeave: (left) => this.#connections.delete(left),
       handOver: (socket) => accept.call(server, socket),
     };
