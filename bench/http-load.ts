@@ -51,14 +51,24 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
 class Run {
   readonly #options: LoadOptions;
   readonly #latencies = new Uint32Array(BUCKETS);
-  readonly #fixed: Buffer | null;
+  /** Writes the n-th request, from 0. */
+  readonly #write: (socket: Socket, n: number) => void;
   #sent = 0;
   #requests = 0;
   #errors = 0;
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#fixed = typeof options.body === 'function' ? null : this.#encode(options.body);
+    const { body } = options;
+    if (typeof body === 'function') {
+      this.#write = (socket, n) => {
+        const next = body(n);
+        writeBoth(socket, headOf(options, next), next);
+      };
+    } else {
+      const whole = Buffer.concat([headOf(options, body), body]);
+      this.#write = (socket) => void socket.write(whole);
+    }
   }
 
   /** Resolves when the connection has had its last answer after the deadline. */
@@ -68,7 +78,8 @@ class Run {
       const next = () => {
         sentAt = performance.now();
         if (sentAt >= deadline || this.#isComplete()) return finish(socket, resolve);
-        socket.write(this.#next());
+        this.#sent += 1;
+        this.#write(socket, this.#sent - 1);
       };
       const answers = new AnswerReader((status) => {
         this.#count(status, performance.now() - sentAt);
@@ -108,19 +119,6 @@ class Run {
 
   #isComplete(): boolean {
     return this.#sent >= (this.#options.requestsMax ?? Number.POSITIVE_INFINITY);
-  }
-
-  #next(): Buffer {
-    const { body } = this.#options;
-    this.#sent += 1;
-    return this.#fixed ?? this.#encode(typeof body === 'function' ? body(this.#sent - 1) : body);
-  }
-
-  #encode(body: Buffer): Buffer {
-    const { method = 'POST', path, headers = {} } = this.#options;
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`;
-    return Buffer.concat([Buffer.from(head), body]);
   }
 
   #count(status: number, elapsedMs: number): void {
@@ -176,6 +174,20 @@ class AnswerReader {
     const { field, at, bytes } = this.#length;
     return chunk.length === bytes && field.compare(chunk, at, at + field.length) === 0;
   }
+}
+
+function headOf({ method = 'POST', path, headers = {} }: LoadOptions, body: Buffer): Buffer {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const first = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n`;
+  return Buffer.from(`${first}${lines.join('')}content-length: ${body.length}\r\n\r\n`);
+}
+
+/** In one call of the system, without a copy. */
+function writeBoth(socket: Socket, head: Buffer, body: Buffer): void {
+  socket.cork();
+  socket.write(head);
+  socket.write(body);
+  socket.uncork();
 }
 
 /** `HTTP/1.1 202 …` */

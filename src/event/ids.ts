@@ -24,7 +24,7 @@ export const UUID_BYTES = 16;
 /** Of its text, which is ASCII. */
 export const UUID_LENGTH = 36;
 /** Of its text, the last group: 48 bits. */
-const LAST_GROUP_AT = 24;
+export const LAST_GROUP_AT = 24;
 const text = Buffer.alloc(UUID_LENGTH);
 
 /** UUIDs as bytes, the first at `at`. */

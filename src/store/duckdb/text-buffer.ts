@@ -1,4 +1,11 @@
-import { raiseUuidText, UUID_BYTES, UUID_LENGTH, type UuidBytes, writeUuidText } from '../../event/ids.ts';
+import {
+  LAST_GROUP_AT,
+  raiseUuidText,
+  UUID_BYTES,
+  UUID_LENGTH,
+  type UuidBytes,
+  writeUuidText,
+} from '../../event/ids.ts';
 
 /** First size; doubled as needed. */
 const FIRST_BYTES = 64 * 1024;
@@ -67,16 +74,19 @@ export class TextBuffer {
    * one before, its last group raised by one.
    */
   toEventIds(count: number): void {
-    this.#reserve((UUID_LENGTH + 1) * (count - 1));
+    const line = UUID_LENGTH + 1;
+    this.#reserve(line * (count - 1));
     const bytes = this.#bytes;
-    let at = this.#length - UUID_LENGTH - 1;
-    raiseUuidText(bytes, at);
-    for (let line = 1; line < count; line += 1) {
-      at += UUID_LENGTH + 1;
-      for (let i = 0; i <= UUID_LENGTH; i += 1) bytes[at + i] = bytes[at + i - UUID_LENGTH - 1] as number;
+    const first = this.#length - line;
+    const end = first + line * count;
+    for (let at = this.#length; at < end; at += at - first) bytes.copyWithin(at, first, Math.min(at, end - at + first));
+    raiseUuidText(bytes, first);
+    for (let at = first + line; at < end; at += line) {
+      for (let digit = at + LAST_GROUP_AT; digit < at + UUID_LENGTH; digit += 1)
+        bytes[digit] = bytes[digit - line] as number;
       raiseUuidText(bytes, at);
     }
-    this.#length = at + UUID_LENGTH + 1;
+    this.#length = end;
   }
 
   /** Ends the last line with `separator` instead. */
