@@ -29,14 +29,17 @@ export function withInsertServer<T>(
   return withServer('insert-server.ts', [options.url, options.table, options.form], use);
 }
 
-/** Measures while batches of 1,000 are posted to the URL by a process of its own. @throws Error when one is not accepted */
+/** Measures while batches of 1,000 are posted to the URL by a process of its own, once that has begun. @throws Error when one is not accepted */
 export function underLoad<T>(
   { url, perSecond, seconds }: { readonly url: string; readonly perSecond: number; readonly seconds: number },
   measure: () => Promise<T>,
 ): Promise<T> {
   return withChild('paced-load.ts', [url, String(perSecond), String(seconds)], async (child) => {
-    const [[code], result] = await Promise.all([once(child, 'exit'), measure()]);
-    if (code !== 0) throw new Error('the load was not accepted');
+    const exit = once(child, 'exit').then(([code]) => {
+      if (code !== 0) throw new Error('the load was not accepted');
+    });
+    await Promise.race([once(child, 'message'), exit]);
+    const [result] = await Promise.all([measure(), exit]);
     return result;
   });
 }
