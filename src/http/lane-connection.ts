@@ -4,7 +4,7 @@ import type { BodyMemory } from './body-memory.ts';
 import type { BoundRoute } from './bound-route.ts';
 import { CLOSES, textOf } from './lane-answer.ts';
 import { LaneRequest } from './lane-request.ts';
-import { type HeadRead, type PlainHead, readPlainHead } from './plain-head.ts';
+import { type HeadRead, HeadReader, type PlainHead } from './plain-head.ts';
 
 export interface LaneOptions {
   /** By path: what the lane takes. */
@@ -57,6 +57,7 @@ const NONE = Buffer.alloc(0);
 export class LaneConnection {
   readonly #socket: Socket;
   readonly #options: LaneConnectionOptions;
+  readonly #heads = new HeadReader();
   /** Read, and not yet a whole request; while one is being answered, what came behind it. */
   #unread: Buffer | null = null;
   #gathering: Gathering | null = null;
@@ -126,7 +127,7 @@ export class LaneConnection {
   /** The request that begins in these bytes, if it is one of the lane's and nothing comes behind it. */
   #read(bytes: Buffer): LaneRead {
     const { limits, routes } = this.#options;
-    const head = readPlainHead(bytes, limits.headerBytesMax);
+    const head = this.#heads.read(bytes, limits.headerBytesMax);
     if (typeof head === 'string') return head;
     const bound = routes.get(head.path);
     const isOurs = bound && head.bodyBytes <= bound.route.bodyBytesMax && bytes.length <= head.bytes + head.bodyBytes;

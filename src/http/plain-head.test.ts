@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { rawRequest } from '../../test/support/raw-http.ts';
-import { type HeadRead, readPlainHead } from './plain-head.ts';
+import { type HeadRead, HeadReader, readPlainHead } from './plain-head.ts';
 
 const HEAD = [
   'POST /v1/events/orders HTTP/1.1',
@@ -77,6 +77,35 @@ for (const [name, text] of Object.entries(OTHERS)) {
 test('a method that is none of ours is known from its first byte', () => {
   assert.equal(read('G'), 'other');
   assert.equal(read('POSTS'), 'other');
+});
+
+const CHANGES: readonly [string | RegExp, readonly string[]][] = [
+  [
+    /content-length: 7/,
+    ['Content-Length:\t 7 ', 'content-length: 12', 'content-length: 0', 'content-length: 01', 'x-length: 7'],
+  ],
+  [/7\r\n/, ['8\r\n', '77\r\n', '0\r\n', 'x\r\n', '1\r\nhost: y\r\n', '\r\n']],
+  ['orders', ['orderz', 'clients', 'orders?a=1']],
+  ['k-1', ['k-2', 'content-length: 9', '\r\ncontent-length: 7']],
+  ['Host', ['host', 'Hosts']],
+  [/\r\n\r\n$/, ['\r\n', '\r\n\r\n{"n":1}', '\r\nx']],
+];
+
+test('heads of one connection are read as each would be alone, whatever came before', () => {
+  const change = fc
+    .constantFrom(...CHANGES)
+    .chain(([from, to]) => fc.constantFrom(...to).map((text) => (head: string) => head.replace(from, text)));
+  const head = fc.array(change, { maxLength: 2 }).map((changes) => changes.reduce((text, each) => each(text), HEAD));
+  fc.assert(
+    fc.property(fc.array(head, { minLength: 2, maxLength: 6 }), (heads) => {
+      const reader = new HeadReader();
+      for (const text of heads) {
+        const bytes = Buffer.from(`${text}{"n":1}`, 'latin1');
+        assert.deepEqual(reader.read(bytes, 16_384), readPlainHead(bytes, 16_384));
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("whatever is read as plain, Node's server reads the same way", async () => {
