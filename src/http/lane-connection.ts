@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { TextAnswer } from './answer.ts';
 import type { BodyMemory } from './body-memory.ts';
 import type { BoundRoute } from './bound-route.ts';
-import { CLOSES, textOf } from './lane-answer.ts';
 import { LaneRequest } from './lane-request.ts';
+import { CLOSES, textOf } from './plain-answer.ts';
 import { type HeadRead, HeadReader, type PlainHead } from './plain-head.ts';
 
 export interface LaneOptions {

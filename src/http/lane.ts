@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { BodyMemory } from './body-memory.ts';
-import { keeps } from './lane-answer.ts';
 import { LaneConnection, type LaneConnectionOptions, type LaneOptions } from './lane-connection.ts';
+import { keeps } from './plain-answer.ts';
 
 /**
  * The short way of events: a POST in its plain spelling, alone in what a socket has brought, is read and answered here at half of

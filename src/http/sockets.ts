@@ -2,7 +2,8 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { AzudError } from '../error/azud-error.ts';
 import type { ErrorCode } from '../error/catalogue.ts';
-import { problemOf } from './problem.ts';
+import { CLOSES, textOf } from './plain-answer.ts';
+import { problemAnswer } from './problem.ts';
 import type { RejectionCounter } from './request-metrics.ts';
 
 export interface SocketGuardOptions {
@@ -51,21 +52,9 @@ function parserError(error: NodeJS.ErrnoException): AzudError {
 }
 
 function refuseSocket(socket: Socket, error: AzudError, { nextRequestId, rejections }: SocketGuardOptions): void {
-  const { status, title } = error.entry;
   rejections.count(error.code);
   const requestId = nextRequestId();
-  const body = JSON.stringify(problemOf(error, requestId));
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    'content-type: application/problem+json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-    'cache-control: no-store',
-    'x-content-type-options: nosniff',
-    `x-request-id: ${requestId}`,
-    ...(status === 503 ? ['retry-after: 1'] : []),
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon());
+  socket.end(textOf(problemAnswer(error, requestId), requestId, CLOSES), () => socket.destroySoon());
 }
 
 /** Node keeps the answer in hand on the socket; there is no public name for it. */

@@ -3,7 +3,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Answer, TextAnswer } from './answer.ts';
 import { fieldsOf } from './sending.ts';
 
-/** The answer as it goes over the wire, in the words and the order of Node's server. */
+/** An answer as it goes over the wire where Node's server does not write it, in its words and its order. */
 export function textOf({ status, headers, body }: TextAnswer, requestId: string, connection: string): string {
   const line = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nx-request-id: ${requestId}\r\n`;
   const size = `content-length: ${Buffer.byteLength(body)}\r\nDate: ${dateText()}\r\n${connection}\r\n\r\n`;
