@@ -296,17 +296,15 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   intakeHeapMb: 96,
   /**
    * Young generation of both processes, MB. Of 2, 4, 8 and 16 MB (V8's own) intake took in a quarter more NDJSON at 8 than at 16,
-   * with half the p99 and 165 instead of 195 MB resident; smaller ones gained nothing more.
+   * with half the p99, and at 4 the same with 20 MB less resident; single events cost it 3 % more there.
    */
-  semiSpaceMb: 8,
+  semiSpaceMb: 4,
+  /** Garbage may come to this share of what is alive before the heap is marked, percent: of 16 MB in intake. */
+  heapGrowthPercent: 100,
   /**
-   * Garbage may come to this share of what is alive before the heap is marked, percent. Bodies and pieces of the log count,
-   * and almost nothing else is alive: with V8's own choice every 15 MB of them cost a marking of the whole heap.
+   * How many times what lies outside the heap may grow before it is marked, bodies and pieces of the log above all: by V8's own
+   * choice every 15 MB of bodies marked the whole heap, a third of what intake took for NDJSON. With 2 it is marked a tenth as
+   * often; with 4 nothing was faster, and analytics took 0.3 GB more.
    */
-  heapGrowthPercent: 200,
-  /**
-   * How many times what lay outside the heap may grow, bodies above all: by V8's own choice a tenth of a second of NDJSON marked
-   * the whole heap, a third of what intake took. With 4 it marks a tenth as often, and no more is resident.
-   */
-  externalGrowthMax: 4,
+  externalGrowthMax: 2,
 });

@@ -29,7 +29,7 @@ interface Post {
 }
 
 const { intakeHeapMb, semiSpaceMb, heapGrowthPercent, externalGrowthMax } = SUPERVISOR_LIMITS;
-/** What lies outside the heap counts by growth, too, and not by every 64 MB. A Node that does not know a flag does not start. */
+/** What lies outside the heap counts by its growth, too, and not by megabytes. A Node that does not know a flag does not start. */
 const EXTERNAL_FLAGS = [
   '--external-memory-accounted-in-global-limit',
   `--external-memory-max-growing-factor=${externalGrowthMax}`,
