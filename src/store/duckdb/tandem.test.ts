@@ -139,6 +139,23 @@ test('while a unit waits for its turn, the one after it is begun as soon as a wr
     assert.deepEqual([await state(), ahead()], [after(5), [4, 3]]);
   }));
 
+test('nothing is begun but beside a write: whatever else is done counts on it', () =>
+  withTandem(async ({ tandem, write, state, ahead, session }) => {
+    const [first, second, third] = [0, 1, 2].map((n) => unitAt(n));
+    assert.ok(first && second && third);
+    await tandem.drop();
+    tandem.prepare(first);
+    tandem.prepare(second);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual(ahead(), [0, 0]);
+    await session.checkpoint({ merge: false });
+    await write(first);
+    await write(second, third);
+    assert.deepEqual([await state(), ahead()], [after(2), [2, 1]]);
+    await write(third);
+    assert.deepEqual([await state(), ahead()], [after(3), [2, 2]]);
+  }));
+
 test('of units that come in another order than they were prepared each is stored once', () =>
   withTandem(async ({ tandem, write, state }) => {
     const [first, second, third, fourth] = [0, 1, 2, 3].map((n) => unitAt(n));

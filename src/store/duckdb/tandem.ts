@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Dataset } from '../../event/dataset.ts';
 import { systemClock } from '../../lib/clock.ts';
-import type { UnitBatch, WriteUnit } from '../driver.ts';
+import type { WriteUnit } from '../driver.ts';
 import { type CoresFree, WINDOW_MS_MIN } from './free-cores.ts';
 import { LEVEL_HEAD } from './statements.ts';
 import type { Head, UnitWriter, Written } from './unit-writer.ts';
@@ -14,16 +14,14 @@ const ROWS_MIN = 122_880;
  */
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
 
-const NOT_INSERTED = Promise.resolve(false);
-
 /** A unit to come. */
 interface Ahead {
-  readonly batches: readonly UnitBatch[];
+  readonly unit: WriteUnit;
   readonly writer: UnitWriter;
   /** Ends the wait for a free core: the unit's turn has come, or it will not. */
   readonly waiting: AbortController;
-  /** Resolves when nothing runs on its connection any more; false: the rows are not there. */
-  readonly inserted: Promise<boolean>;
+  /** Resolves when nothing runs on its connection any more; false: the rows are not there. Null: it was not begun. */
+  inserted: Promise<boolean> | null;
 }
 
 export interface TandemOptions {
@@ -62,6 +60,7 @@ export class Tandem {
     this.#turn = turn;
     this.#options.freeCores.look();
     const ahead = this.#take(unit);
+    for (const each of this.#aheads) this.#start(each);
     try {
       if (await ahead?.inserted) {
         const written = await this.#current.end(unit, head);
@@ -83,7 +82,7 @@ export class Tandem {
   /** What was begun of this unit; null when it is not the one whose turn was to come, for then the guesses were wrong. */
   #take({ batches }: WriteUnit): Ahead | null {
     const [first, ...others] = this.#aheads;
-    if (first?.batches !== batches) {
+    if (first?.unit.batches !== batches) {
       void this.drop();
       return null;
     }
@@ -95,16 +94,21 @@ export class Tandem {
 
   /** The unit whose turn comes after those that were prepared, or after the one that is being written. */
   prepare(unit: WriteUnit): void {
-    const { batches } = unit;
     if (this.#aheads.length === this.#writers.length) return;
     const before = this.#aheads.at(-1)?.writer ?? this.#current;
     const [one, other] = this.#writers;
     const writer = before === one ? other : one;
-    const waiting = new AbortController();
-    const isAhead = this.#turn !== null || this.#aheads.length > 0;
+    const ahead = { unit, writer, waiting: new AbortController(), inserted: null };
     // Its place is kept in any case: the turns of those behind it come later.
-    const inserted = isAhead && this.#isForeseen(unit) ? this.#insert(writer, unit, waiting.signal) : NOT_INSERTED;
-    this.#aheads = [...this.#aheads, { batches, writer, waiting, inserted: inserted.catch(() => false) }];
+    this.#aheads = [...this.#aheads, ahead];
+    this.#start(ahead);
+  }
+
+  /** Begins with a unit to come, but only beside a write: whatever else is done counts on no transaction being open. */
+  #start(ahead: Ahead): void {
+    const { unit, writer, waiting } = ahead;
+    if (this.#turn === null || ahead.inserted || !this.#isForeseen(unit)) return;
+    ahead.inserted = this.#insert(writer, unit, waiting.signal).catch(() => false);
   }
 
   /** Gives up what was prepared: no transaction is open after it. Whatever is done beside writing units comes after it. */
@@ -130,7 +134,9 @@ export class Tandem {
 
   async #insert(writer: UnitWriter, unit: WriteUnit, signal: AbortSignal): Promise<boolean> {
     const { wal, freeCores } = this.#options;
-    await (writer === this.#current ? this.#turn?.promise : this.#dropped);
+    const turn = this.#turn;
+    await this.#dropped;
+    if (writer === this.#current) await turn?.promise;
     // Intake may come to an end while the unit before is written.
     while (!signal.aborted && !freeCores.areFree()) await systemClock.sleep(WINDOW_MS_MIN, signal);
     if (signal.aborted) return false;
