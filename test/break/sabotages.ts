@@ -147,7 +147,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: 'acknowledged to the broker before it is in the store',
     file: 'src/loader/loader.ts',
-    find: '        await writing;\n        await subscription.ack(unit.deliveries);\n',
-    replace: '        await subscription.ack(unit.deliveries);\n        await writing;\n',
+    find: '        await this.#write(unit, signal);\n        units.written();\n        await subscription.ack(unit.deliveries);\n',
+    replace:
+      '        await subscription.ack(unit.deliveries);\n        await this.#write(unit, signal);\n        units.written();\n',
   },
 ];
