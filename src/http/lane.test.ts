@@ -174,7 +174,8 @@ test("a long body that stops in its middle is Node's to wait for, and is served 
   const body = 'x'.repeat(200_000);
   const slow = await RawConnection.open(port);
   await slow.sendAll(Buffer.from(post(body).slice(0, 150_000)));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  // Node's server has its head, and waits for the rest.
+  await eventually(() => assert.equal(server.active, 1));
   slow.send(post(body).slice(150_000));
   const answer = JSON.parse((await slow.answer()).body);
   assert.deepEqual([answer.lane, answer.body.length], [false, 200_000]);

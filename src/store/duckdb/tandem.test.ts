@@ -146,8 +146,7 @@ test('nothing is begun but beside a write: whatever else is done counts on it', 
     await tandem.drop();
     tandem.prepare(first);
     tandem.prepare(second);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.deepEqual(ahead(), [0, 0]);
+    assert.deepEqual([await state(), ahead()], [after(0), [0, 0]]);
     await session.checkpoint({ merge: false });
     await write(first);
     await write(second, third);

@@ -30,7 +30,7 @@ function withBytes(row: TransactionOf): TransactionOf {
 
 async function kept(rows: TransactionRows, some: readonly TransactionOf[]): Promise<unknown[]> {
   await client.query('TRUNCATE "_transactions"');
-  await copyInto(client, TRANSACTION_TARGET, [rows.of(some)], 'binary');
+  await copyInto(client, TRANSACTION_TARGET, [rows.of(some)]);
   const found = await client.query<Record<string, string | Date>>('SELECT * FROM "_transactions" ORDER BY received_at');
   return found.rows.map(({ batch_id, transaction_id, dataset, received_at, ...counts }) => ({
     counts: Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, Number(value)])),

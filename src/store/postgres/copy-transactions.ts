@@ -1,9 +1,12 @@
 import { UUID_BYTES, writeUuidBytes } from '../../event/ids.ts';
 import type { SettledBatch } from '../settle.ts';
+import type { CopyTarget } from './copy.ts';
 
-/** What the rows are for: the columns in the order in which they are written. */
-export const TRANSACTION_TARGET =
-  '"_transactions" (batch_id, transaction_id, dataset, received_at, accepted, stored, duplicate, dead)';
+/** The columns in the order in which they are written. */
+export const TRANSACTION_TARGET: CopyTarget = {
+  into: '"_transactions" (batch_id, transaction_id, dataset, received_at, accepted, stored, duplicate, dead)',
+  format: 'binary',
+};
 const FIELDS = 8;
 
 /** The binary format of COPY: signature, flags and extension in front of the rows, a count of -1 behind them. */

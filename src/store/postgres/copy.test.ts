@@ -14,12 +14,13 @@ beforeEach(async () => {
 });
 afterEach(() => client.end());
 
+const LINES = { into: 'lines', format: 'text' } as const;
 /** More than a stream takes without waiting. */
 const LARGE = Buffer.from(`${'x'.repeat(200_000)}\n`);
 
 test('what the server refuses before it takes anything fails, and the connection goes on', async () => {
-  await assert.rejects(copyInto(client, 'no_such_table', [LARGE, LARGE]), { code: '42P01' });
-  await copyInto(client, 'lines', [LARGE, LARGE]);
+  await assert.rejects(copyInto(client, { ...LINES, into: 'no_such_table' }, [LARGE, LARGE]), { code: '42P01' });
+  await copyInto(client, LINES, [LARGE, LARGE]);
   assert.equal((await client.query('SELECT count(*)::int AS n FROM lines')).rows[0].n, 2);
 });
 
@@ -28,7 +29,7 @@ test('parts that fail leave nothing behind, and the connection goes on', async (
     yield LARGE;
     throw new Error('no more');
   }
-  await assert.rejects(copyInto(client, 'lines', parts()), /no more/);
+  await assert.rejects(copyInto(client, LINES, parts()), /no more/);
   assert.equal((await client.query('SELECT count(*)::int AS n FROM lines')).rows[0].n, 0);
 });
 
@@ -45,7 +46,7 @@ test('a connection that breaks before the server has answered fails at once', as
   const holder = new Client({ connectionString: cluster.url });
   await holder.connect();
   await holder.query('BEGIN; LOCK TABLE lines');
-  const copying = copyInto(far, 'lines', [LARGE, LARGE]);
+  const copying = copyInto(far, LINES, [LARGE, LARGE]);
   const failed = assert.rejects(copying);
   proxy.cut();
   await failed;

@@ -2,16 +2,19 @@ import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from } from 'pg-copy-streams';
 
-export type CopyFormat = 'text' | 'binary';
+export interface CopyTarget {
+  /** The table and its columns. */
+  readonly into: string;
+  readonly format: 'text' | 'binary';
+}
 
 /** The server reads one part while the next is made; a part is done with when the one after the next is asked for. @throws what the parts throw, or the server answers */
 export async function copyInto(
   client: ClientBase,
-  target: string,
+  { into, format }: CopyTarget,
   parts: Iterable<Buffer>,
-  format: CopyFormat = 'text',
 ): Promise<void> {
-  const copy = client.query(from(`COPY ${target} FROM STDIN WITH (FORMAT ${format})`));
+  const copy = client.query(from(`COPY ${into} FROM STDIN WITH (FORMAT ${format})`));
   const failed = new Promise<never>((_resolve, reject) => copy.once('error', reject));
   let over = false;
   // It is met at the next await, or not at all when the parts themselves failed.

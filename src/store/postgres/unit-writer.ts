@@ -6,7 +6,7 @@ import type { Counts } from '../../event/outcome.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
 import { lookupsOf, type Settled, type SettledBatch, settle } from '../settle.ts';
 import { quote } from '../sql/dialect.ts';
-import { copyInto } from './copy.ts';
+import { type CopyTarget, copyInto } from './copy.ts';
 import { CopyRows, type RowSource } from './copy-rows.ts';
 import { TRANSACTION_TARGET, TransactionRows } from './copy-transactions.ts';
 import { derivedName, nameList, tableColumns } from './dialect.ts';
@@ -16,7 +16,7 @@ import * as SQL from './statements.ts';
 interface Target {
   readonly rows: CopyRows;
   /** Target of the COPY, with its columns. */
-  readonly copy: string;
+  readonly copy: CopyTarget;
   /** Before and after the COPY. */
   readonly before: readonly string[];
   readonly after: readonly string[];
@@ -40,7 +40,7 @@ export class UnitWriter {
     for (const [name, batches] of Map.groupBy(settled.batches, ({ batch }) => batch.dataset)) {
       await this.#copyRows(client, name, batches);
     }
-    await copyInto(client, TRANSACTION_TARGET, [this.#transactions.of(settled.batches)], 'binary');
+    await copyInto(client, TRANSACTION_TARGET, [this.#transactions.of(settled.batches)]);
     await keepLetters(client, settled);
     await addToLedger(client, settled);
     const { progress } = settled;
@@ -56,7 +56,8 @@ export class UnitWriter {
     if (!target) return;
     const name = quote(derivedName('probe', dataset.name));
     await client.query(probeTable(name, dataset));
-    await copyInto(client, `${name} (${nameList(tableColumns(dataset))})`, target.rows.of([source]));
+    const into = `${name} (${nameList(tableColumns(dataset))})`;
+    await copyInto(client, { into, format: 'text' }, target.rows.of([source]));
   }
 
   /** Looks up and locks what the store knows about the unit, and decides. */
@@ -121,7 +122,7 @@ function targetOf(dataset: Dataset): Target {
   const table = quote(dataset.name);
   const rows = new CopyRows(dataset);
   if (dataset.mode === 'append' || dataset.key === null) {
-    return { rows, copy: `${table} (${names})`, before: [], after: [] };
+    return { rows, copy: { into: `${table} (${names})`, format: 'text' }, before: [], after: [] };
   }
   const key = quote(dataset.key);
   const stage = quote(derivedName('stage', dataset.name));
@@ -129,7 +130,7 @@ function targetOf(dataset: Dataset): Target {
   const set = values.map(({ name }) => `${quote(name)} = excluded.${quote(name)}`).join(', ');
   return {
     rows,
-    copy: `${stage} (${names}, _place)`,
+    copy: { into: `${stage} (${names}, _place)`, format: 'text' },
     before: [stageTable(stage, dataset)],
     after: [
       // The latest of each key; level in time, the later in the log. In one order, so that two loaders never wait for
