@@ -1,5 +1,6 @@
 import type { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
+import { withRoom } from '../../lib/room.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 import type { PublishResult } from '../driver.ts';
 import { encodeRecord, recordBytes } from './record.ts';
@@ -51,7 +52,7 @@ export class Group {
 
   add(message: Message, waiter: Waiter, index: number): void {
     const bytes = recordBytes(message);
-    this.#grow(this.bytes + bytes);
+    this.#buffer = withRoom(this.#buffer, this.bytes, bytes);
     const offset = this.first + this.messages.length;
     this.bytes = encodeRecord(message, this.#buffer, { at: this.bytes, offset, groupFirst: this.first });
     this.messages.push(message);
@@ -82,12 +83,5 @@ export class Group {
       waiter.results[this.#indexes[n] as number] = { error };
       waiter.release();
     });
-  }
-
-  #grow(bytes: number): void {
-    if (bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.#buffer.length * 2));
-    this.#buffer.copy(larger, 0, 0, this.bytes);
-    this.#buffer = larger;
   }
 }

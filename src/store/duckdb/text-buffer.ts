@@ -6,6 +6,7 @@ import {
   type UuidBytes,
   writeUuidText,
 } from '../../event/ids.ts';
+import { withRoom } from '../../lib/room.ts';
 
 /** First size; doubled as needed. */
 const FIRST_BYTES = 64 * 1024;
@@ -13,7 +14,7 @@ const NEWLINE = 0x0a;
 
 /** Lines of UTF-8, written one after the other into memory that is kept. */
 export class TextBuffer {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #length = 0;
   /** What `addValue` added last, and from where to where it stands. */
   #value: string | number | null = null;
@@ -101,10 +102,6 @@ export class TextBuffer {
   }
 
   #reserve(more: number): void {
-    const needed = this.#length + more;
-    if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+    this.#bytes = withRoom(this.#bytes, this.#length, more);
   }
 }

@@ -1,3 +1,5 @@
+import { withRoom } from '../../lib/room.ts';
+
 /** The text format of COPY: a row a line, values apart by tabs. */
 export const TAB = 0x09;
 export const NEWLINE = 0x0a;
@@ -23,8 +25,8 @@ const ESCAPES: Readonly<Record<number, number>> = {
  * Rows of a COPY under construction. Two memories take turns: while one is on its way to the socket the other is filled.
  */
 export class CopyBuffer {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #other = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #other: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #length = 0;
 
   get length(): number {
@@ -49,10 +51,7 @@ export class CopyBuffer {
 
   /** Makes room; what follows is written without asking again. */
   reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow((this.#length + more) * 2);
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+    this.#bytes = withRoom(this.#bytes, this.#length, more);
   }
 
   byte(value: number): void {

@@ -8,7 +8,6 @@ import { CopyBuffer, NEWLINE, TAB } from './copy-buffer.ts';
 import { type CopyValue, copyValueOf } from './copy-value.ts';
 import { tableColumns } from './dialect.ts';
 import { MembersScan } from './members-scan.ts';
-import { receivedText } from './values.ts';
 
 /** Room of a row beyond its event: ids, time, and what conversions may add to each column. */
 const ROW_BYTES = 1024;
@@ -130,7 +129,7 @@ class Shared {
     if (batch.receivedAt === this.#receivedAt) return;
     this.#receivedAt = batch.receivedAt;
     const at = UUID_LENGTH + 2;
-    this.length = at + this.values.write(receivedText(batch.receivedAt), at, 'latin1') + 1;
+    this.length = at + this.values.write(new Date(batch.receivedAt).toISOString(), at, 'latin1') + 1;
     this.values[this.length - 1] = TAB;
   }
 }

@@ -1,4 +1,5 @@
 import { UUID_BYTES, writeUuidBytes } from '../../event/ids.ts';
+import { withRoom } from '../../lib/room.ts';
 import type { SettledBatch } from '../settle.ts';
 import type { CopyTarget } from './copy.ts';
 
@@ -29,7 +30,7 @@ export type TransactionOf = Pick<SettledBatch, 'counts'> & {
  * took both sides longer than all the rest of it. Made once: it keeps its memory.
  */
 export class TransactionRows {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #at = 0;
   #dataset = { name: '', bytes: Buffer.alloc(0) };
 
@@ -87,9 +88,6 @@ export class TransactionRows {
   }
 
   #reserve(more: number): void {
-    if (this.#at + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow((this.#at + more) * 2);
-    this.#bytes.copy(larger, 0, 0, this.#at);
-    this.#bytes = larger;
+    this.#bytes = withRoom(this.#bytes, this.#at, more);
   }
 }

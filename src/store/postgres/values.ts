@@ -128,15 +128,3 @@ export function postgresTime(iso: string): string {
   if (year > 0) return `${String(year).padStart(4, '0')}${rest}`;
   return `${String(1 - year).padStart(4, '0')}${rest} BC`;
 }
-
-let receivedMs = Number.NaN;
-let received = '';
-
-/** A time of receipt as COPY takes it. Those of batches of one event are the same thirty times in a row. */
-export function receivedText(ms: number): string {
-  if (ms !== receivedMs) {
-    receivedMs = ms;
-    received = new Date(ms).toISOString();
-  }
-  return received;
-}
