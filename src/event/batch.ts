@@ -1,4 +1,5 @@
 import type { UuidBytes } from './ids.ts';
+import { type Span, spanOf } from './span.ts';
 
 /** Where a refused event was refused. */
 export type DeadStage = 'intake' | 'enrich' | 'store';
@@ -40,6 +41,8 @@ export interface Batch {
   readonly count: number;
   /** NDJSON: `count` events as compact-enough JSON, each ended by one `\n`; no other `\n` inside. */
   readonly lines: Buffer;
+  /** Where they lie, when that is in a larger buffer: whoever copies thousands of them needs no Buffer of each. */
+  readonly linesSpan?: Span | undefined;
   /**
    * Event ids from the client (or derived from an idempotency key), one a line: only these can be duplicates.
    * Null: ids are made from `transactionId` and the line's number, see `eventIdAt`.
@@ -81,6 +84,11 @@ export function copyOf(batch: Batch): Batch {
   };
 }
 
+/** Where the lines lie. */
+export function linesSpanOf(batch: Pick<Batch, 'lines' | 'linesSpan'>): Span {
+  return batch.linesSpan ?? spanOf(batch.lines);
+}
+
 /** Events that this batch adds to `accepted`. */
 export function acceptedCount(batch: Pick<Batch, 'count' | 'rejects' | 'replays'>): number {
   return batch.replays ? 0 : batch.count + batch.rejects.length;
@@ -102,4 +110,11 @@ export interface Message {
   /** The batch's `receivedAt`, ms. */
   readonly time: number;
   readonly payload: Buffer;
+  /** Where it lies, as in `Batch`. */
+  readonly payloadSpan?: Span | undefined;
+}
+
+/** Where the payload lies. */
+export function payloadSpanOf(message: Message): Span {
+  return message.payloadSpan ?? spanOf(message.payload);
 }

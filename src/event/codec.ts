@@ -1,6 +1,7 @@
 import { AzudError } from '../error/azud-error.ts';
-import { acceptedCount, type Batch, type Message, type Reject } from './batch.ts';
+import { acceptedCount, type Batch, type Message, payloadSpanOf, type Reject } from './batch.ts';
 import { SingleEvent } from './single-event.ts';
+import type { Span } from './span.ts';
 
 /**
  * Payload of a message: one line of JSON (the header), `\n`, then the event lines untouched.
@@ -63,10 +64,11 @@ function isSingleEvent({ count, source, ids, rows, extras, rejects, replays, dis
 
 /** @throws AzudError `log-damaged` when the payload is not one of ours: its checksum held, so the writer was wrong. */
 export function decodeBatch(message: Message): Batch {
+  const span = payloadSpanOf(message);
+  if (isSingleEventPayload(span)) return new SingleEvent(message, span, SINGLE_EVENT_BYTES.length);
   const { payload } = message;
-  if (isSingleEventPayload(payload)) return new SingleEvent(message, SINGLE_EVENT_BYTES.length);
   const end = payload.indexOf(0x0a);
-  const header = parseHeader(message, end);
+  const header = parseHeader(message, payload, end);
   return {
     id: message.id,
     dataset: message.dataset,
@@ -87,16 +89,17 @@ export function decodeBatch(message: Message): Batch {
 const NONE: readonly never[] = Object.freeze([]);
 
 /** Byte by byte: a call to compare them costs five times as much. */
-function isSingleEventPayload(payload: Buffer): boolean {
+function isSingleEventPayload({ bytes, from, to }: Span): boolean {
+  if (to - from < SINGLE_EVENT_BYTES.length) return false;
   for (let at = 0; at < SINGLE_EVENT_BYTES.length; at += 1) {
-    if (payload[at] !== SINGLE_EVENT_BYTES[at]) return false;
+    if (bytes[from + at] !== SINGLE_EVENT_BYTES[at]) return false;
   }
   return true;
 }
 
-function parseHeader(message: Message, end: number): Header {
+function parseHeader(message: Message, payload: Buffer, end: number): Header {
   try {
-    const header = JSON.parse(message.payload.toString('utf8', 0, end)) as Header;
+    const header = JSON.parse(payload.toString('utf8', 0, end)) as Header;
     if (header.v === 1) return header;
   } catch {
     // Falls through to the one error below.

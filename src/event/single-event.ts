@@ -1,5 +1,6 @@
 import type { Batch, Message } from './batch.ts';
 import type { UuidBytes } from './ids.ts';
+import type { Span } from './span.ts';
 
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -7,15 +8,19 @@ const NONE: readonly never[] = Object.freeze([]);
  * The batch of one plain event that came over HTTP: all but its line is its message's, or goes without saying. Thousands of
  * them wait for their unit at a time, so each keeps next to nothing.
  */
-export class SingleEvent implements Batch {
+export class SingleEvent implements Batch, Span {
   readonly #message: Message;
-  readonly #lineAt: number;
-  #lines: Buffer | null = null;
+  /** Where its line lies. */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
 
-  /** @param lineAt byte of the payload at which the event begins */
-  constructor(message: Message, lineAt: number) {
+  /** @param payload where the message's payload lies. @param lineAt byte of it at which the event begins */
+  constructor(message: Message, payload: Span, lineAt: number) {
     this.#message = message;
-    this.#lineAt = lineAt;
+    this.bytes = payload.bytes;
+    this.from = payload.from + lineAt;
+    this.to = payload.to;
   }
 
   get id(): string {
@@ -39,8 +44,11 @@ export class SingleEvent implements Batch {
   }
 
   get lines(): Buffer {
-    this.#lines ??= this.#message.payload.subarray(this.#lineAt);
-    return this.#lines;
+    return this.bytes.subarray(this.from, this.to);
+  }
+
+  get linesSpan(): Span {
+    return this;
   }
 
   get source(): string {

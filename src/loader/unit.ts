@@ -1,8 +1,9 @@
 import type { Delivery, Subscription } from '../broker/driver.ts';
 import { rowCode } from '../error/catalogue.ts';
-import type { Message } from '../event/batch.ts';
+import { type Message, payloadSpanOf } from '../event/batch.ts';
 import { decodeBatch } from '../event/codec.ts';
 import type { Dataset } from '../event/dataset.ts';
+import { lengthOf } from '../event/span.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { DeadReason, UnitBatch } from '../store/driver.ts';
 
@@ -153,12 +154,11 @@ class UnitBuilder {
     for (let index = 0; index < deliveries.length; index += 1) {
       const delivery = deliveries[index] as Delivery;
       // A replay accepts nothing new, yet its lines are work all the same; its bytes bound it.
-      const { events, payload } = delivery.message;
+      const { events } = delivery.message;
+      const bytes = lengthOf(payloadSpanOf(delivery.message));
       const { unitEventsMax, unitBatchesMax } = this.#limits;
       const fits =
-        this.#events + events <= unitEventsMax &&
-        this.batches.length < unitBatchesMax &&
-        payload.length <= this.bytesLeft;
+        this.#events + events <= unitEventsMax && this.batches.length < unitBatchesMax && bytes <= this.bytesLeft;
       if (this.deliveries.length > 0 && !fits) {
         this.#overflowed = true;
         return deliveries.slice(index);
@@ -166,7 +166,7 @@ class UnitBuilder {
       this.deliveries.push(delivery);
       this.batches.push(this.#toBatch(delivery));
       this.#events += events;
-      this.#bytes += payload.length;
+      this.#bytes += bytes;
     }
     return [];
   }

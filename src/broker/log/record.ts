@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
 import { type UuidBytes, uuidText, writeUuidBytes } from '../../event/ids.ts';
+import type { Span } from '../../event/span.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 
 /**
@@ -135,19 +136,28 @@ export function decodeRecord(buffer: Buffer, at: number, likely = ''): Message {
  * A message that goes on lying in its record: what is asked for once, or never, is made when it is asked for. Thousands of
  * single events wait for their unit at a time, and what is kept of each is what the garbage collector has to carry.
  */
-class RecordMessage implements Message, UuidBytes {
+class RecordMessage implements Message, UuidBytes, Span {
   readonly dataset: string;
-  readonly payload: Buffer;
-  /** The buffer that the record lies in, and where in it its ids begin. */
+  /** The buffer that the record lies in, where in it its ids begin, and where its payload does and ends. */
   readonly bytes: Buffer;
   readonly at: number;
+  readonly from: number;
+  readonly to: number;
 
   constructor(buffer: Buffer, at: number, likely: string) {
     this.bytes = buffer;
     this.at = at + AT.id;
     this.dataset = datasetOf(buffer, at, likely);
-    const payloadAt = at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at);
-    this.payload = buffer.subarray(payloadAt, at + lengthOf(buffer, at));
+    this.from = at + RECORD_HEADER_BYTES + datasetBytesOf(buffer, at);
+    this.to = at + lengthOf(buffer, at);
+  }
+
+  get payload(): Buffer {
+    return this.bytes.subarray(this.from, this.to);
+  }
+
+  get payloadSpan(): Span {
+    return this;
   }
 
   get id(): string {

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { linesSpanOf } from '../../event/batch.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import { eventIdAt } from '../../event/ids.ts';
+import { lengthOf } from '../../event/span.ts';
 import { extraOf, type Member, membersOf } from '../members.ts';
 import { linesOf, type SettledBatch } from '../settle.ts';
 import { RS } from './statements.ts';
@@ -37,7 +39,7 @@ export class RowTexts {
     const extras = batches.some(({ batch }) => batch.extras);
     let bytes = 0;
     for (const settled of batches) {
-      bytes += settled.batch.lines.length + BATCH_BYTES;
+      bytes += lengthOf(linesSpanOf(settled.batch)) + BATCH_BYTES;
       if (bytes > TURN_BYTES) {
         await nextTurn();
         bytes = 0;
@@ -52,7 +54,7 @@ export class RowTexts {
     addTransactionId(this.#transactions, batch);
     this.#times.addValue(batch.receivedAt);
     if (kept === null) {
-      this.#events.addLines(batch.lines);
+      this.#events.addLines(linesSpanOf(batch));
     } else {
       const lines = linesOf(batch.lines);
       for (const line of kept) this.#events.addLine(lines[line] ?? EMPTY);

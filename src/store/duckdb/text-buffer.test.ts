@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventIdAt, uuidText, uuidV7 } from '../../event/ids.ts';
+import { spanOf } from '../../event/span.ts';
 import { TextBuffer } from './text-buffer.ts';
 
 const textOf = (buffer: TextBuffer) => Buffer.from(buffer.bytes()).toString();
@@ -53,7 +54,7 @@ describe('a text buffer', () => {
     assert.equal(buffer.bytes().length, 0);
     buffer.addLine('');
     buffer.separate(0x1e);
-    buffer.addLines(Buffer.from('{"a":1}\n{"a":2}\n'));
+    buffer.addLines(spanOf(Buffer.from('{"a":1}\n{"a":2}\n')));
     assert.equal(textOf(buffer), '\x1e{"a":1}\n{"a":2}');
   });
 });

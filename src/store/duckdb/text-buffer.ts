@@ -6,6 +6,7 @@ import {
   type UuidBytes,
   writeUuidText,
 } from '../../event/ids.ts';
+import type { Span } from '../../event/span.ts';
 import { withRoom } from '../../lib/room.ts';
 
 /** First size; doubled as needed. */
@@ -27,10 +28,9 @@ export class TextBuffer {
   }
 
   /** Whole lines, each ended by `\n`. */
-  addLines(lines: Buffer): void {
-    this.#reserve(lines.length);
-    lines.copy(this.#bytes, this.#length);
-    this.#length += lines.length;
+  addLines({ bytes, from, to }: Span): void {
+    this.#reserve(to - from);
+    this.#length += bytes.copy(this.#bytes, this.#length, from, to);
   }
 
   addLine(line: string | Buffer): void {
@@ -39,8 +39,8 @@ export class TextBuffer {
       this.#reserve(line.length * 3 + 1);
       this.#length += this.#bytes.write(line, this.#length);
     } else {
-      this.addLines(line);
-      this.#reserve(1);
+      this.#reserve(line.length + 1);
+      this.#length += line.copy(this.#bytes, this.#length);
     }
     this.#bytes[this.#length] = NEWLINE;
     this.#length += 1;

@@ -1,6 +1,8 @@
 import type { Position, Progress } from '../../broker/driver.ts';
+import { linesSpanOf } from '../../event/batch.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import type { Counts } from '../../event/outcome.ts';
+import { lengthOf } from '../../event/span.ts';
 import type { UnitBatch, WriteUnit } from '../driver.ts';
 import { addCounts, lookupsOf, NO_COUNTS, type Settled, settle } from '../settle.ts';
 import { arePlain } from './plain-numbers.ts';
@@ -238,10 +240,11 @@ function piecesOf(batches: readonly RowsOf[]): RowsOf[][] {
   const pieces: RowsOf[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const settled of batches) {
-    bytes += settled.batch.lines.length;
+    const length = lengthOf(linesSpanOf(settled.batch));
+    bytes += length;
     if (bytes > PIECE_BYTES) {
       pieces.push([]);
-      bytes = settled.batch.lines.length;
+      bytes = length;
     }
     pieces.at(-1)?.push(settled);
   }

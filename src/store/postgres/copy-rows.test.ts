@@ -132,6 +132,33 @@ test('ids, transaction and time follow the event; lines that are not kept leave 
   );
 });
 
+test('what lies in its record is copied from there: neither its lines nor its ids are made', () => {
+  const made = (): never => assert.fail('it was made');
+  const bytes = Buffer.concat([
+    Buffer.alloc(4),
+    Buffer.from(TRANSACTION.replaceAll('-', ''), 'hex'),
+    Buffer.from('{"i":7}\n{"i":8}\n'),
+  ]);
+  const batch = {
+    uuids: { bytes, at: 4 - 16 },
+    linesSpan: { bytes, from: 20, to: 28 },
+    count: 1,
+    ids: null,
+    receivedAt: 0,
+    extras: false,
+    get lines(): Buffer {
+      return made();
+    },
+    get transactionId(): string {
+      return made();
+    },
+  };
+  assert.deepEqual(
+    copied([{ batch, kept: null }]).map((row) => [row[1], ...row.slice(-4)]),
+    [['7', eventIdAt(TRANSACTION, 0), TRANSACTION, '1970-01-01T00:00:00.000Z', null]],
+  );
+});
+
 test('events of any size pass, and the memory is used again', () => {
   const rows = new CopyRows(DATASET);
   const large = JSON.stringify({ s: '\\\t'.repeat(60_000), j: { a: 'x'.repeat(60_000) }, more: '\n'.repeat(20_000) });

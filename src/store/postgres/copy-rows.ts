@@ -1,6 +1,7 @@
-import type { Batch } from '../../event/batch.ts';
+import { type Batch, linesSpanOf } from '../../event/batch.ts';
 import type { Dataset } from '../../event/dataset.ts';
 import { raiseUuidText, UUID_BYTES, UUID_LENGTH, writeUuidText } from '../../event/ids.ts';
+import type { Span } from '../../event/span.ts';
 import { extraOf, membersOf } from '../members.ts';
 import type { SettledBatch } from '../settle.ts';
 import { badRow } from '../value.ts';
@@ -20,7 +21,10 @@ const SHARED_BYTES = 128;
 
 /** Where the rows of a unit's batches come from: their events as they were sent, and the lines among them that are kept. */
 export type RowSource = Pick<SettledBatch, 'kept'> & {
-  readonly batch: Pick<Batch, 'lines' | 'count' | 'ids' | 'transactionId' | 'uuids' | 'receivedAt' | 'extras'>;
+  readonly batch: Pick<
+    Batch,
+    'lines' | 'linesSpan' | 'count' | 'ids' | 'transactionId' | 'uuids' | 'receivedAt' | 'extras'
+  >;
 };
 
 /**
@@ -51,17 +55,18 @@ export class CopyRows {
     this.#out.clear();
     this.#place = 0;
     for (const { batch, kept } of batches) {
-      const { lines, count } = batch;
+      const { count } = batch;
+      const { bytes, from: first, to } = linesSpanOf(batch);
       this.#shared.begin(batch);
-      let from = 0;
+      let from = first;
       let next = 0;
       for (let line = 0; line < count; line += 1) {
-        const to = lines.indexOf(NEWLINE, from);
-        const end = to < 0 ? lines.length : to;
+        const newline = bytes.indexOf(NEWLINE, from);
+        const end = newline < 0 || newline > to ? to : newline;
         raiseUuidText(this.#shared.id, 0);
         if (kept === null || kept[next] === line) {
           next += 1;
-          this.#row(batch, line, { from, to: end });
+          this.#row(batch, line, { bytes, from, to: end });
           if (this.#out.isFull) yield this.#out.take();
         }
         from = end + 1;
@@ -70,14 +75,14 @@ export class CopyRows {
     if (this.#out.length > 0) yield this.#out.take();
   }
 
-  #row(batch: RowSource['batch'], line: number, { from, to }: { readonly from: number; readonly to: number }): void {
-    this.#event(batch.lines, from, to);
+  #row(batch: RowSource['batch'], line: number, { bytes, from, to }: Span): void {
+    this.#event(bytes, from, to);
     const { id, values, length } = this.#shared;
     const ownId = batch.ids?.[line];
     if (ownId === undefined) this.#out.plain(id, 0, UUID_LENGTH);
     else this.#out.text(ownId);
     this.#out.plain(values, 0, length);
-    this.#extra(batch.extras ? batch.lines.toString('utf8', from, to) : null);
+    this.#extra(batch.extras ? bytes.toString('utf8', from, to) : null);
   }
 
   #event(lines: Buffer, from: number, to: number): void {
@@ -121,9 +126,10 @@ class Shared {
   #receivedAt = Number.NaN;
 
   begin(batch: RowSource['batch']): void {
-    const { uuids, transactionId } = batch;
+    // By name, not taken apart: a batch that has the bytes makes the text when it is looked at.
+    const { uuids } = batch;
     if (uuids) writeUuidText({ bytes: uuids.bytes, at: uuids.at + UUID_BYTES }, this.id, 0);
-    else this.id.write(transactionId, 'latin1');
+    else this.id.write(batch.transactionId, 'latin1');
     this.id.copy(this.values, 1);
     // Many batches in a row came within the same millisecond.
     if (batch.receivedAt === this.#receivedAt) return;

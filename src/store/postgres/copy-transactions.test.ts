@@ -21,11 +21,24 @@ function rowOf(n: number, { counts = COUNTS, dataset = 'orders' } = {}): Transac
   return { counts, batch: { id: uuidV7(receivedAt), transactionId: uuidV7(receivedAt), dataset, receivedAt } };
 }
 
-/** The same with its ids at hand as bytes. */
+/** The same with its ids at hand as bytes: nobody may have their texts made. */
 function withBytes(row: TransactionOf): TransactionOf {
   const { id, transactionId } = row.batch;
   const bytes = Buffer.from(`ff${id}${transactionId}`.replaceAll('-', ''), 'hex');
-  return { ...row, batch: { ...row.batch, uuids: { bytes, at: 1 } } };
+  const { dataset, receivedAt } = row.batch;
+  const text = (): never => assert.fail('a text was made of the bytes');
+  const batch = {
+    uuids: { bytes, at: 1 },
+    dataset,
+    receivedAt,
+    get id(): string {
+      return text();
+    },
+    get transactionId(): string {
+      return text();
+    },
+  };
+  return { ...row, batch };
 }
 
 async function kept(rows: TransactionRows, some: readonly TransactionOf[]): Promise<unknown[]> {

@@ -32,6 +32,7 @@ export type TransactionOf = Pick<SettledBatch, 'counts'> & {
 export class TransactionRows {
   #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #at = 0;
+  readonly #pair = Buffer.alloc(2 * UUID_BYTES);
   #dataset = { name: '', bytes: Buffer.alloc(0) };
 
   /** The whole COPY. It holds until the next call. */
@@ -47,8 +48,7 @@ export class TransactionRows {
     const dataset = this.#bytesOf(batch.dataset);
     this.#reserve(ROW_BYTES + dataset.length);
     this.#at = this.#bytes.writeInt16BE(FIELDS, this.#at);
-    this.#uuid(batch, 0);
-    this.#uuid(batch, 1);
+    this.#uuids(batch);
     this.#length(dataset.length);
     this.#at += dataset.copy(this.#bytes, this.#at);
     this.#integer((batch.receivedAt - EPOCH_MS) * 1000);
@@ -63,15 +63,23 @@ export class TransactionRows {
     return this.#dataset.bytes;
   }
 
-  /** The batch's id or, second, its transaction's. */
-  #uuid({ uuids, id, transactionId }: TransactionOf['batch'], n: 0 | 1): void {
-    this.#length(UUID_BYTES);
+  /** The batch's id, then its transaction's. */
+  #uuids(batch: TransactionOf['batch']): void {
+    const { uuids } = batch;
     if (uuids) {
-      const from = uuids.at + n * UUID_BYTES;
-      uuids.bytes.copy(this.#bytes, this.#at, from, from + UUID_BYTES);
+      this.#uuid(uuids.bytes, uuids.at);
+      this.#uuid(uuids.bytes, uuids.at + UUID_BYTES);
     } else {
-      writeUuidBytes(n === 0 ? id : transactionId, this.#bytes, this.#at);
+      writeUuidBytes(batch.id, this.#pair, 0);
+      writeUuidBytes(batch.transactionId, this.#pair, UUID_BYTES);
+      this.#uuid(this.#pair, 0);
+      this.#uuid(this.#pair, UUID_BYTES);
     }
+  }
+
+  #uuid(bytes: Buffer, from: number): void {
+    this.#length(UUID_BYTES);
+    for (let i = 0; i < UUID_BYTES; i += 1) this.#bytes[this.#at + i] = bytes[from + i] as number;
     this.#at += UUID_BYTES;
   }
 
