@@ -80,7 +80,11 @@ export class Broker {
    */
   async publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     let bytes = 0;
-    for (const message of messages) bytes += message.payload.length;
+    let largest = 0;
+    for (const { payload } of messages) {
+      bytes += payload.length;
+      largest = Math.max(largest, payload.length);
+    }
     // A lone request larger than the bound still passes: the bound is for what waits together.
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > this.#pendingBytesMax) {
       return messages.map(() => ({ error: overloaded(this.#pendingBytesMax) }));
@@ -88,7 +92,7 @@ export class Broker {
     this.#pendingBytes += bytes;
     const begun = this.#options.clock.monotonic();
     try {
-      const fits = messages.every((message) => message.payload.length <= this.capabilities.messageBytesMax);
+      const fits = largest <= this.capabilities.messageBytesMax;
       let results = await (fits ? this.#publishOnce(messages) : this.#publishSplit(messages));
       if (fits && results.some(notSent)) results = await this.#publishAgain(messages, results);
       this.#count(messages, results);
@@ -165,12 +169,13 @@ export class Broker {
     return results;
   }
 
-  async #publishOnce(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+  /** Every request waits here: what fails is caught without one more function that is suspended. */
+  #publishOnce(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const failed = (error: unknown) => failures(messages, error);
     try {
-      return await this.#driver.publish(messages);
+      return this.#driver.publish(messages).catch(failed);
     } catch (error) {
-      const known = isAzudError(error) ? error : new AzudError('internal', messageOf(error), { cause: error });
-      return messages.map(() => ({ error: known }));
+      return Promise.resolve(failed(error));
     }
   }
 
@@ -215,6 +220,11 @@ const NOT_SENT: ReadonlySet<string> = new Set(['not-connected', 'overloaded']);
 
 function notSent(result: PublishResult): boolean {
   return 'error' in result && NOT_SENT.has(result.error.code);
+}
+
+function failures(messages: readonly Message[], error: unknown): readonly PublishResult[] {
+  const known = isAzudError(error) ? error : new AzudError('internal', messageOf(error), { cause: error });
+  return messages.map(() => ({ error: known }));
 }
 
 function overloaded(bytesMax: number): AzudError {

@@ -62,6 +62,8 @@ export class LaneConnection {
   #unread: Buffer | null = null;
   #gathering: Gathering | null = null;
   #request: LaneRequest | null = null;
+  /** Where the body of the request in hand lies, when that is lent. */
+  #lent: Buffer | null = null;
   #served = 0;
   /** Since when this is waiting for the client or for the answer, ms, monotonic. */
   #since = performance.now();
@@ -138,7 +140,7 @@ export class LaneConnection {
     const body = bytes.subarray(head.bytes);
     if (body.length === head.bodyBytes) {
       this.#unread = null;
-      void this.#serve({ bound, head }, body);
+      this.#serve({ bound, head }, body);
       return;
     }
     const memory = this.#options.memory.take(head.bodyBytes);
@@ -156,23 +158,28 @@ export class LaneConnection {
     const missing = head.bodyBytes - gathering.bodyBytes;
     gathering.bodyBytes += chunk.copy(memory, gathering.bodyBytes, 0, missing);
     if (chunk.length > missing) this.#leave(chunk.subarray(missing));
-    else if (chunk.length === missing) void this.#serveGathered(gathering);
+    else if (chunk.length === missing) this.#serveGathered(gathering);
   }
 
-  async #serveGathered(gathering: Gathering): Promise<void> {
+  #serveGathered(gathering: Gathering): void {
     this.#gathering = null;
-    const { memory, bodyBytes } = gathering;
-    await this.#serve(gathering, memory.subarray(0, bodyBytes));
-    this.#options.memory.giveBack(memory);
+    this.#lent = gathering.memory;
+    this.#serve(gathering, gathering.memory.subarray(0, gathering.bodyBytes));
   }
 
-  async #serve({ bound, head }: Begun, body: Buffer): Promise<void> {
+  #serve({ bound, head }: Begun, body: Buffer): void {
     const request = new LaneRequest(head, body, this.#options.nextRequestId());
     this.#request = request;
     this.#served += 1;
     this.#since = request.startedAt;
-    const answer = await this.#options.serve(bound, request);
+    void this.#options.serve(bound, request).then(this.#onAnswer);
+  }
+
+  readonly #onAnswer = (answer: TextAnswer): void => {
+    const request = this.#request as LaneRequest;
     this.#request = null;
+    if (this.#lent) this.#options.memory.giveBack(this.#lent);
+    this.#lent = null;
     if (!this.#socket.writable) return;
     const ends = this.#finishing || this.#served >= this.#options.limits.requestsPerSocketMax;
     const taken = this.#socket.write(textOf(answer, request.requestId, ends ? CLOSES : this.#options.keeps));
@@ -180,7 +187,7 @@ export class LaneConnection {
     // Pipelining, and a client that reads no answers, are Node's.
     else if (this.#unread || !taken) this.#leave();
     else this.#since = performance.now();
-  }
+  };
 
   /** Hands the socket over, with what has been read of it and is not answered. @param behind what comes behind that */
   #leave(behind: Buffer = NONE): void {

@@ -28,7 +28,9 @@ export interface Refusal {
 export class Draft {
   readonly transactionId: string;
   readonly #options: DraftOptions;
-  readonly #lines = new Map<string, Lines>();
+  /** One a dataset, and the one that was written to last: mostly there is one. */
+  readonly #lines: Lines[] = [];
+  #current: Lines | null = null;
   #errors: RowError[] = [];
   #rows = 0;
   #rejected = 0;
@@ -111,13 +113,11 @@ export class Draft {
         errors,
       });
     }
-    const messages = [...this.#lines].map(([dataset, lines]) => encodeBatch(this.#batch(dataset, lines)));
-    const [dataset = null] = this.#lines.keys();
     return {
-      messages,
+      messages: this.#lines.map((lines) => encodeBatch(this.#batch(lines))),
       result: {
         transactionId: this.transactionId,
-        dataset: this.#options.dataset ?? (this.#lines.size === 1 ? dataset : null),
+        dataset: this.#options.dataset ?? (this.#lines.length === 1 ? (this.#current?.dataset ?? null) : null),
         accepted: this.#rows - this.#rejected,
         rejected: this.#rejected,
         errors,
@@ -126,18 +126,20 @@ export class Draft {
   }
 
   #linesOf(dataset: string): Lines {
-    let lines = this.#lines.get(dataset);
+    if (this.#current?.dataset === dataset) return this.#current;
+    let lines = this.#lines.find((each) => each.dataset === dataset);
     if (!lines) {
-      lines = new Lines();
-      this.#lines.set(dataset, lines);
+      lines = new Lines(dataset);
+      this.#lines.push(lines);
     }
+    this.#current = lines;
     return lines;
   }
 
-  #batch(dataset: string, lines: Lines): BatchParts {
+  #batch(lines: Lines): BatchParts {
     return {
       id: uuidV7(this.#options.now),
-      dataset,
+      dataset: lines.dataset,
       transactionId: this.transactionId,
       receivedAt: this.#options.now,
       source: 'http',

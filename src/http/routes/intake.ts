@@ -144,21 +144,29 @@ function cloudEventsRoute(): Route {
 }
 
 function taking(datasetOf: (params: RouteRequest['params']) => string | null): Handler {
-  return async (request, rooms) => {
-    const options = optionsOf(request);
+  return (request, rooms) => {
+    const { strict, waitMs } = optionsOf(request);
     const intake = rooms.intake();
-    const result = await intake.take({
+    const taken = intake.take({
       dataset: datasetOf(request.params),
       headers: request.headers,
       body: request.body,
-      strict: options.strict,
+      strict,
       allow: (dataset) => authorize(request.principal, `intake:${dataset}`),
     });
-    if (options.waitMs === 0) return accepted(result);
-    const signal = AbortSignal.any([request.signal, intake.ending]);
-    const receipt = intake.settled ? await settled(result, options.waitMs, { signal, settled: intake.settled }) : null;
-    return receipt ? jsonAnswer(200, { ...counted(result), ...receipt }) : queued(result);
+    return waitMs === 0 ? taken.then(accepted) : waited(taken, { request, intake, waitMs });
   };
+}
+
+/** The answer to `wait=stored`. */
+async function waited(
+  taken: Promise<IntakeResult>,
+  { request, intake, waitMs }: { readonly request: RouteRequest; readonly intake: IntakeRoom; readonly waitMs: number },
+): Promise<Answer> {
+  const result = await taken;
+  const signal = AbortSignal.any([request.signal, intake.ending]);
+  const receipt = intake.settled ? await settled(result, waitMs, { signal, settled: intake.settled }) : null;
+  return receipt ? jsonAnswer(200, { ...counted(result), ...receipt }) : queued(result);
 }
 
 interface TakeOptions {
