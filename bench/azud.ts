@@ -95,13 +95,18 @@ export async function sendAll(url: string, bodies: readonly Buffer[], connection
 export async function settled(azud: System, timeoutMs = 600_000): Promise<void> {
   await eventually(
     async () => {
-      const answer = await azud.get('/v1/conservation');
-      const { balanced, datasets } = (await answer.json()) as Conservation;
-      if (!balanced) throw new Error('the sums do not balance');
-      if (datasets.some(({ in_flight }) => in_flight > 0)) throw new Error('events are still in flight');
+      if ((await inFlight(azud)) > 0) throw new Error('events are still in flight');
     },
     { timeoutMs, intervalMs: 5 },
   );
+}
+
+/** Events accepted and neither stored, dead nor duplicates yet. @throws Error when the sums do not balance */
+export async function inFlight(azud: System): Promise<number> {
+  const answer = await azud.get('/v1/conservation');
+  const { balanced, datasets } = (await answer.json()) as Conservation;
+  if (!balanced) throw new Error('the sums do not balance');
+  return datasets.reduce((sum, { in_flight }) => sum + in_flight, 0);
 }
 
 interface Conservation {
