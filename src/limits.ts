@@ -304,8 +304,8 @@ export const SUPERVISOR_LIMITS = Object.freeze({
   /**
    * How many times what lies outside the heap may grow before it is marked, bodies and pieces of the log above all: by V8's own
    * choice every 15 MB of bodies marked the whole heap, a third of what intake took for NDJSON. With 2 it is marked a tenth as
-   * often; with 4 nothing was faster. Analytics holds hundreds of MB there: with 1.5 instead of 2 it took 0.12 GB less, with 4
-   * 0.3 GB more, all as fast.
+   * often; with 4 nothing was faster, and analytics took 0.3 GB more; with 1.5 it took 0.12 GB less, and the slow ones among reads of a
+   * row were slower (a p99 of 40, 32, 48 ms against 30, 27, 29, 34, on a slow day).
    */
-  externalGrowthMax: { intake: 2, analytics: 1.5 },
+  externalGrowthMax: 2,
 });

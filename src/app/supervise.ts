@@ -29,21 +29,18 @@ interface Post {
 }
 
 const { intakeHeapMb, semiSpaceMb, heapGrowthPercent, externalGrowthMax } = SUPERVISOR_LIMITS;
+/** What lies outside the heap counts by its growth, too, and not by megabytes. A Node that does not know a flag does not start. */
+const EXTERNAL_FLAGS = [
+  '--external-memory-accounted-in-global-limit',
+  `--external-memory-max-growing-factor=${externalGrowthMax}`,
+];
 const COMMON_FLAGS = [
   '--disable-proto=delete',
   `--max-semi-space-size=${semiSpaceMb}`,
   `--heap-growing-percent=${heapGrowthPercent}`,
+  ...(Number.parseInt(process.versions.node, 10) >= 26 ? EXTERNAL_FLAGS : []),
 ];
-const FLAGS: Readonly<Record<Name, readonly string[]>> = {
-  intake: [...COMMON_FLAGS, ...externalFlags(externalGrowthMax.intake), `--max-old-space-size=${intakeHeapMb}`],
-  analytics: [...COMMON_FLAGS, ...externalFlags(externalGrowthMax.analytics)],
-};
-
-/** What lies outside the heap counts by its growth, too, and not by megabytes. A Node that does not know a flag does not start. */
-function externalFlags(growthMax: number): readonly string[] {
-  if (Number.parseInt(process.versions.node, 10) < 26) return [];
-  return ['--external-memory-accounted-in-global-limit', `--external-memory-max-growing-factor=${growthMax}`];
-}
+const INTAKE_FLAGS = [...COMMON_FLAGS, `--max-old-space-size=${intakeHeapMb}`];
 
 /**
  * Keeps the two processes of an installation alive. It holds no data, opens no file and no port, and loads no driver,
@@ -63,8 +60,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#posts = {
-      intake: post('intake', options.intake, FLAGS.intake),
-      analytics: post('analytics', options.analytics, FLAGS.analytics),
+      intake: post('intake', options.intake, INTAKE_FLAGS),
+      analytics: post('analytics', options.analytics, COMMON_FLAGS),
     };
     this.#done = new Promise((resolve) => {
       this.#finish = resolve;

@@ -51,7 +51,7 @@ export function defaultMemoryLimit(memoryBytes = ownMemoryBytes()): string {
  * What analytics takes beside the engine under a backlog: three units of the loader, as much that was and is not collected
  * yet, what rows are parsed from, and Node.
  */
-const BESIDE_BYTES = 950e6;
+const BESIDE_BYTES = 1e9;
 
 const UNITS: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 };
 
@@ -78,7 +78,7 @@ export const DUCKDB_SETTINGS = {
   memory_limit: string({
     ...SIZE,
     description:
-      'Memory that analytics may take as a whole. DuckDB has what is left of it beside 0.7 GB for the loader, and half of it at least. ' +
+      'Memory that analytics may take as a whole. DuckDB has what is left of it beside 1 GB for the loader, and half of it at least. ' +
       'Without it: 2 GB, and three quarters of the memory there is at most.',
     default: DUCKDB_DEFAULTS.memory_limit,
   }),
