@@ -13,20 +13,23 @@ const MEMORY_LIMIT = 2e9;
  * so many events are in flight (9 GB of log), until half of them are stored.
  */
 const IN_FLIGHT_MAX = 40_000_000;
-/** How often that is looked at, seconds. */
+/** Of log that is stored already: the disk is wanted for the rest. */
+const BROKER = { kind: 'log', retention_bytes: '1GiB' };
+/** How often what is in flight is looked at, seconds. */
 const TURN = 5;
 
 export const memory: Case = {
   name: 'memory',
   about: 'full rate for minutes (--soak 30 for the long form): resident memory stays flat',
   run: ({ quick, soakMinutes, say }) =>
-    withAzud({ ...benchConfig(), broker: { kind: 'log', retention_bytes: '1GiB' } }, async (azud) => {
+    withAzud({ ...benchConfig(), broker: BROKER }, async (azud) => {
       const seconds = quick ? 10 : soakMinutes * 60;
       const peaks = new Map<string, number>();
       const done = new AbortController();
       const watching = watch(done.signal, async () => {
-        for (const [role, bytes] of await memoryOf(azud)) peaks.set(role, Math.max(bytes, peaks.get(role) ?? 0));
-        say([...(await memoryOf(azud))].map(([role, bytes]) => `${role} ${mb(bytes)}`).join(', '));
+        const sizes = await memoryOf(azud);
+        for (const [role, bytes] of sizes) peaks.set(role, Math.max(bytes, peaks.get(role) ?? 0));
+        say([...sizes].map(([role, bytes]) => `${role} ${mb(bytes)}`).join(', '));
       });
       const requests = await fullRate(azud, seconds);
       done.abort();

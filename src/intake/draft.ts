@@ -28,9 +28,7 @@ export interface Refusal {
 export class Draft {
   readonly transactionId: string;
   readonly #options: DraftOptions;
-  /** One a dataset, and the one that was written to last: mostly there is one. */
-  readonly #lines: Lines[] = [];
-  #current: Lines | null = null;
+  readonly #lines = new Map<string, Lines>();
   #errors: RowError[] = [];
   #rows = 0;
   #rejected = 0;
@@ -113,11 +111,13 @@ export class Draft {
         errors,
       });
     }
+    const messages = [...this.#lines].map(([dataset, lines]) => encodeBatch(this.#batch(dataset, lines)));
+    const [dataset = null] = this.#lines.keys();
     return {
-      messages: this.#lines.map((lines) => encodeBatch(this.#batch(lines))),
+      messages,
       result: {
         transactionId: this.transactionId,
-        dataset: this.#options.dataset ?? (this.#lines.length === 1 ? (this.#current?.dataset ?? null) : null),
+        dataset: this.#options.dataset ?? (this.#lines.size === 1 ? dataset : null),
         accepted: this.#rows - this.#rejected,
         rejected: this.#rejected,
         errors,
@@ -126,20 +126,18 @@ export class Draft {
   }
 
   #linesOf(dataset: string): Lines {
-    if (this.#current?.dataset === dataset) return this.#current;
-    let lines = this.#lines.find((each) => each.dataset === dataset);
+    let lines = this.#lines.get(dataset);
     if (!lines) {
-      lines = new Lines(dataset);
-      this.#lines.push(lines);
+      lines = new Lines();
+      this.#lines.set(dataset, lines);
     }
-    this.#current = lines;
     return lines;
   }
 
-  #batch(lines: Lines): BatchParts {
+  #batch(dataset: string, lines: Lines): BatchParts {
     return {
       id: uuidV7(this.#options.now),
-      dataset: lines.dataset,
+      dataset,
       transactionId: this.transactionId,
       receivedAt: this.#options.now,
       source: 'http',

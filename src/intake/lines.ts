@@ -15,7 +15,6 @@ export interface EventBytes {
 
 /** The rows of one dataset in a request. Lines that lie one after the other in the body are never copied. */
 export class Lines {
-  readonly dataset: string;
   readonly rejects: Reject[] = [];
   count = 0;
   extras = false;
@@ -28,10 +27,6 @@ export class Lines {
   #body: Buffer = NEWLINE;
   #from = 0;
   #to = 0;
-
-  constructor(dataset: string) {
-    this.dataset = dataset;
-  }
 
   add({ body, from, to, clean }: EventBytes, row: number, id: string | null): void {
     if (id !== null) {

@@ -32,7 +32,6 @@ export type TransactionOf = Pick<SettledBatch, 'counts'> & {
 export class TransactionRows {
   #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #at = 0;
-  readonly #pair = Buffer.alloc(2 * UUID_BYTES);
   #dataset = { name: '', bytes: Buffer.alloc(0) };
 
   /** The whole COPY. It holds until the next call. */
@@ -48,7 +47,8 @@ export class TransactionRows {
     const dataset = this.#bytesOf(batch.dataset);
     this.#reserve(ROW_BYTES + dataset.length);
     this.#at = this.#bytes.writeInt16BE(FIELDS, this.#at);
-    this.#uuids(batch);
+    this.#uuid(batch, 0);
+    this.#uuid(batch, 1);
     this.#length(dataset.length);
     this.#at += dataset.copy(this.#bytes, this.#at);
     this.#integer((batch.receivedAt - EPOCH_MS) * 1000);
@@ -63,23 +63,16 @@ export class TransactionRows {
     return this.#dataset.bytes;
   }
 
-  /** The batch's id, then its transaction's. */
-  #uuids(batch: TransactionOf['batch']): void {
+  /** The batch's id or, second, its transaction's: by name, for a batch that has the bytes makes the text when it is looked at. */
+  #uuid(batch: TransactionOf['batch'], n: 0 | 1): void {
+    this.#length(UUID_BYTES);
     const { uuids } = batch;
     if (uuids) {
-      this.#uuid(uuids.bytes, uuids.at);
-      this.#uuid(uuids.bytes, uuids.at + UUID_BYTES);
+      const from = uuids.at + n * UUID_BYTES;
+      uuids.bytes.copy(this.#bytes, this.#at, from, from + UUID_BYTES);
     } else {
-      writeUuidBytes(batch.id, this.#pair, 0);
-      writeUuidBytes(batch.transactionId, this.#pair, UUID_BYTES);
-      this.#uuid(this.#pair, 0);
-      this.#uuid(this.#pair, UUID_BYTES);
+      writeUuidBytes(n === 0 ? batch.id : batch.transactionId, this.#bytes, this.#at);
     }
-  }
-
-  #uuid(bytes: Buffer, from: number): void {
-    this.#length(UUID_BYTES);
-    for (let i = 0; i < UUID_BYTES; i += 1) this.#bytes[this.#at + i] = bytes[from + i] as number;
     this.#at += UUID_BYTES;
   }
 
