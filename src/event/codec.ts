@@ -1,5 +1,6 @@
 import { AzudError } from '../error/azud-error.ts';
 import { acceptedCount, type Batch, type Message, payloadSpanOf, type Reject } from './batch.ts';
+import { type UuidBytes, uuidText } from './ids.ts';
 import { SingleEvent } from './single-event.ts';
 import type { Span } from './span.ts';
 
@@ -23,19 +24,44 @@ interface Header {
 type EncodedReject = Omit<Reject, 'original'> & { readonly original: string };
 
 /** A batch whose lines may lie in pieces, which encoding joins. */
-export type BatchParts = Omit<Batch, 'lines'> & { readonly lines: Buffer | readonly Buffer[] };
+export type BatchParts = Omit<Batch, 'id' | 'lines'> & {
+  /** Null: `uuids` has it, and there need be no text of it. */
+  readonly id: string | null;
+  readonly lines: Buffer | readonly Buffer[];
+};
 
 export function encodeBatch(batch: BatchParts): Message {
   const { lines } = batch;
   const header = isSingleEvent(batch) ? SINGLE_EVENT_BYTES : Buffer.from(`${JSON.stringify(headerOf(batch))}\n`);
-  return {
-    id: batch.id,
-    dataset: batch.dataset,
-    transactionId: batch.transactionId,
-    events: acceptedCount(batch),
-    time: batch.receivedAt,
-    payload: Buffer.concat(Buffer.isBuffer(lines) ? [header, lines] : [header, ...lines]),
-  };
+  return new EncodedMessage(batch, Buffer.concat(Buffer.isBuffer(lines) ? [header, lines] : [header, ...lines]));
+}
+
+/** Its id becomes a text for who asks: the embedded log writes it down as bytes. */
+class EncodedMessage implements Message {
+  readonly dataset: string;
+  readonly transactionId: string;
+  readonly uuids: UuidBytes | undefined;
+  readonly events: number;
+  readonly time: number;
+  readonly payload: Buffer;
+  readonly #id: string | null;
+
+  constructor(batch: BatchParts, payload: Buffer) {
+    this.#id = batch.id;
+    this.dataset = batch.dataset;
+    this.transactionId = batch.transactionId;
+    // A text goes before them: a part of a batch has an id of its own.
+    this.uuids = batch.id === null ? batch.uuids : undefined;
+    this.events = acceptedCount(batch);
+    this.time = batch.receivedAt;
+    this.payload = payload;
+  }
+
+  get id(): string {
+    if (this.#id !== null) return this.#id;
+    const { bytes, at } = this.uuids as UuidBytes;
+    return uuidText(bytes, at);
+  }
 }
 
 function headerOf(batch: BatchParts): Header {

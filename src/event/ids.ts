@@ -1,16 +1,17 @@
 import { createHash, randomFillSync } from 'node:crypto';
 
-/** Random bytes are drawn in bulk: one call to the kernel serves 2,048 ids. */
-const pool = Buffer.allocUnsafeSlow(16 * 2_048);
-let poolOffset = pool.length;
+/** Random bytes are drawn in bulk: one call to the kernel serves 2,048 ids. A pool is used up once, so an id may go on lying in it. */
+let pool = Buffer.alloc(0);
+let poolOffset = 0;
 
-function draw(): number {
-  if (poolOffset >= pool.length) {
-    randomFillSync(pool);
+/** Where in the pool so many random bytes begin. */
+function draw(bytes: number): number {
+  if (poolOffset + bytes > pool.length) {
+    pool = randomFillSync(Buffer.allocUnsafeSlow(16 * 2_048));
     poolOffset = 0;
   }
   const at = poolOffset;
-  poolOffset += 16;
+  poolOffset += bytes;
   return at;
 }
 
@@ -67,11 +68,24 @@ function nibble(code: number): number {
 
 /** UUIDv7 (RFC 9562): 48 bits of ms since the epoch, then 74 random bits. */
 export function uuidV7(timeMs: number): string {
-  const at = draw();
-  pool.writeUIntBE(timeMs, at, 6);
-  pool[at + 6] = 0x70 | ((pool[at + 6] as number) & 0x0f);
-  pool[at + 8] = 0x80 | ((pool[at + 8] as number) & 0x3f);
+  const at = draw(UUID_BYTES);
+  stamp(pool, at, timeMs);
   return uuidText(pool, at);
+}
+
+/** Two of them, one behind the other: whoever writes them down as bytes needs no text of each. */
+export function uuidV7Pair(timeMs: number): UuidBytes {
+  const at = draw(2 * UUID_BYTES);
+  stamp(pool, at, timeMs);
+  stamp(pool, at + UUID_BYTES, timeMs);
+  return { bytes: pool, at };
+}
+
+/** Makes a UUIDv7 of the 16 random bytes at `at`. */
+function stamp(bytes: Buffer, at: number, timeMs: number): void {
+  bytes.writeUIntBE(timeMs, at, 6);
+  bytes[at + 6] = 0x70 | ((bytes[at + 6] as number) & 0x0f);
+  bytes[at + 8] = 0x80 | ((bytes[at + 8] as number) & 0x3f);
 }
 
 /** UUIDv8 (RFC 9562, custom) made of a SHA-256 of the parts: the same parts give the same id, on every machine. */

@@ -1,7 +1,16 @@
 import { AzudError, type RowError } from '../error/azud-error.ts';
 import type { Message } from '../event/batch.ts';
 import { type BatchParts, encodeBatch } from '../event/codec.ts';
-import { deadLetterId, keyedEventId, keyedTransactionId, uuidV7 } from '../event/ids.ts';
+import {
+  deadLetterId,
+  keyedEventId,
+  keyedTransactionId,
+  UUID_BYTES,
+  type UuidBytes,
+  uuidText,
+  uuidV7,
+  uuidV7Pair,
+} from '../event/ids.ts';
 import { codeOf, type Validator } from '../event/validator.ts';
 import type { INTAKE_LIMITS } from '../limits.ts';
 import { type EventBytes, Lines } from './lines.ts';
@@ -27,6 +36,8 @@ export interface Refusal {
 /** A transaction in the making: readers hand it the rows of a request one by one, in order. */
 export class Draft {
   readonly transactionId: string;
+  /** The ids of the first batch and of the transaction; null where a key makes the second. */
+  readonly #uuids: UuidBytes | null;
   readonly #options: DraftOptions;
   readonly #lines = new Map<string, Lines>();
   #errors: RowError[] = [];
@@ -38,7 +49,13 @@ export class Draft {
   constructor(options: DraftOptions) {
     this.#options = options;
     const { dataset, idempotencyKey, now } = options;
-    this.transactionId = idempotencyKey === null ? uuidV7(now) : keyedTransactionId(dataset ?? '', idempotencyKey);
+    if (idempotencyKey === null) {
+      this.#uuids = uuidV7Pair(now);
+      this.transactionId = uuidText(this.#uuids.bytes, this.#uuids.at + UUID_BYTES);
+    } else {
+      this.#uuids = null;
+      this.transactionId = keyedTransactionId(dataset ?? '', idempotencyKey);
+    }
   }
 
   /** Counts one more row. @throws AzudError `batch-too-large` */
@@ -111,7 +128,9 @@ export class Draft {
         errors,
       });
     }
-    const messages = [...this.#lines].map(([dataset, lines]) => encodeBatch(this.#batch(dataset, lines)));
+    const messages = [...this.#lines].map(([dataset, lines], n) =>
+      encodeBatch(this.#batch(dataset, lines, n === 0 ? this.#uuids : null)),
+    );
     const [dataset = null] = this.#lines.keys();
     return {
       messages,
@@ -134,11 +153,12 @@ export class Draft {
     return lines;
   }
 
-  #batch(dataset: string, lines: Lines): BatchParts {
+  #batch(dataset: string, lines: Lines, uuids: UuidBytes | null): BatchParts {
     return {
-      id: uuidV7(this.#options.now),
+      id: uuids ? null : uuidV7(this.#options.now),
       dataset,
       transactionId: this.transactionId,
+      uuids: uuids ?? undefined,
       receivedAt: this.#options.now,
       source: 'http',
       count: lines.count,

@@ -182,7 +182,8 @@ function refuse(lines: Buffer, dead: ReadonlyMap<number, DeadReason>, kinds: rea
 function encodeUnit({ batches }: WriteUnit): Buffer {
   return recordOf({
     batches: batches.map(({ batch, position, dead }) => {
-      const { payload, ...message } = encodeBatch(batch);
+      const { id, dataset, transactionId, events, time, payload } = encodeBatch(batch);
+      const message = { id, dataset, transactionId, events, time };
       return { ...message, payload: payload.toString('base64'), position, dead: [...dead] };
     }),
   });

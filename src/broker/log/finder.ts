@@ -1,4 +1,5 @@
-import { uuidTimeMs } from '../../event/ids.ts';
+import type { Message } from '../../event/batch.ts';
+import { UUID_BYTES, uuidTimeMs } from '../../event/ids.ts';
 import type { SegmentCursor } from './cursor.ts';
 import type { Place, SegmentFolder } from './folder.ts';
 import type { Group } from './group.ts';
@@ -34,9 +35,7 @@ export class Finder {
 
   /** Groups come in order, without a gap. */
   note({ first, messages }: Group): void {
-    for (const [n, { transactionId }] of messages.entries()) {
-      this.#tails[(first + n) % RECENT_MAX] = tailOf(transactionId);
-    }
+    for (const [n, message] of messages.entries()) this.#tails[(first + n) % RECENT_MAX] = tailOfTransaction(message);
     this.#next = first + messages.length;
     this.#since = Math.max(this.#since, this.#next - RECENT_MAX);
   }
@@ -141,6 +140,12 @@ export class Finder {
     }
     return places;
   }
+}
+
+/** As `tailOf`, of the message's transaction. */
+function tailOfTransaction(message: Message): number {
+  const { uuids } = message;
+  return uuids ? uuids.bytes.readUInt32BE(uuids.at + 2 * UUID_BYTES - 4) : tailOf(message.transactionId);
 }
 
 /** The last 32 bits of a UUID: random in every version that Azud makes. */

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
-import { type UuidBytes, uuidText, writeUuidBytes } from '../../event/ids.ts';
+import { UUID_BYTES, type UuidBytes, uuidText, writeUuidBytes } from '../../event/ids.ts';
 import type { Span } from '../../event/span.ts';
 import { LOG_LIMITS } from '../../limits.ts';
 
@@ -48,19 +48,33 @@ export function encodeRecord(message: Message, buffer: Buffer, place: RecordPlac
   buffer.writeDoubleLE(message.time, at + AT.time);
   buffer.writeUInt32LE(message.events, at + AT.events);
   buffer.writeUInt32LE(place.offset - place.groupFirst, at + AT.group);
-  writeUuidBytes(message.id, buffer, at + AT.id);
-  writeUuidBytes(message.transactionId, buffer, at + AT.transaction);
+  writeUuids(message, buffer, at + AT.id);
   buffer[at + AT.dataset] = datasetBytes;
   message.payload.copy(buffer, payloadAt);
   buffer.writeUInt32LE(checksum(buffer, at, end - at), at + AT.crc);
   return end;
 }
 
+/** The message's own id and that of its transaction, one behind the other. */
+function writeUuids(message: Message, buffer: Buffer, at: number): void {
+  const { uuids } = message;
+  if (uuids) {
+    uuids.bytes.copy(buffer, at, uuids.at, uuids.at + 2 * UUID_BYTES);
+  } else {
+    writeUuidBytes(message.id, buffer, at);
+    writeUuidBytes(message.transactionId, buffer, at + UUID_BYTES);
+  }
+}
+
 /** @throws AzudError `internal` when the message cannot stand in a record: its maker is wrong, not its sender */
 export function assertEncodable(message: Message): void {
-  const { dataset, id, transactionId } = message;
-  if (UUID.test(id) && UUID.test(transactionId) && Buffer.byteLength(dataset) <= DATASET_BYTES_MAX) return;
-  throw new AzudError('internal', `the message ${id} of ${dataset} has an id that is no UUID, or too long a name`);
+  const { dataset, uuids } = message;
+  const hasIds = uuids !== undefined || (UUID.test(message.id) && UUID.test(message.transactionId));
+  if (hasIds && Buffer.byteLength(dataset) <= DATASET_BYTES_MAX) return;
+  throw new AzudError(
+    'internal',
+    `the message ${message.id} of ${dataset} has an id that is no UUID, or too long a name`,
+  );
 }
 
 export type RecordCheck =
