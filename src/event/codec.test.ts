@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Batch, copyOf } from './batch.ts';
 import { decodeBatch, encodeBatch } from './codec.ts';
-import { uuidV7 } from './ids.ts';
+import { UUID_BYTES, uuidText, uuidV7, uuidV7Pair } from './ids.ts';
 
 const SINGLE: Batch = {
   id: uuidV7(1_760_000_000_000),
@@ -45,6 +45,18 @@ describe('the codec', () => {
       assert.deepEqual(copyOf(decodeBatch(encodeBatch(batch))), batch);
     });
   }
+
+  test('a message has the id that lies in the bytes of both, or a text that goes before them', () => {
+    const uuids = uuidV7Pair(SINGLE.receivedAt);
+    const transactionId = uuidText(uuids.bytes, uuids.at + UUID_BYTES);
+    const message = encodeBatch({ ...SINGLE, id: null, transactionId, uuids });
+    assert.equal(message.id, uuidText(uuids.bytes, uuids.at));
+    assert.equal(message.uuids, uuids);
+    // A part of a batch is a batch of its own.
+    const part = encodeBatch({ ...SINGLE, transactionId, uuids });
+    assert.equal(part.id, SINGLE.id);
+    assert.equal(part.uuids, undefined);
+  });
 
   test('a batch decoded once more from what it was encoded to stays the same', () => {
     const again = encodeBatch(copyOf(decodeBatch(encodeBatch(SINGLE))));

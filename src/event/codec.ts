@@ -31,36 +31,36 @@ export type BatchParts = Omit<Batch, 'id' | 'lines'> & {
 };
 
 export function encodeBatch(batch: BatchParts): Message {
-  const { lines } = batch;
+  const { id, lines } = batch;
   const header = isSingleEvent(batch) ? SINGLE_EVENT_BYTES : Buffer.from(`${JSON.stringify(headerOf(batch))}\n`);
-  return new EncodedMessage(batch, Buffer.concat(Buffer.isBuffer(lines) ? [header, lines] : [header, ...lines]));
+  const payload = Buffer.concat(Buffer.isBuffer(lines) ? [header, lines] : [header, ...lines]);
+  if (id === null) return new StampedMessage(batch, payload);
+  const { dataset, transactionId, receivedAt: time } = batch;
+  // Without `uuids`: they have another id where the batch is a part of one.
+  return { id, dataset, transactionId, events: acceptedCount(batch), time, payload };
 }
 
 /** Its id becomes a text for who asks: the embedded log writes it down as bytes. */
-class EncodedMessage implements Message {
+class StampedMessage implements Message {
   readonly dataset: string;
   readonly transactionId: string;
-  readonly uuids: UuidBytes | undefined;
+  readonly uuids: UuidBytes;
   readonly events: number;
   readonly time: number;
   readonly payload: Buffer;
-  readonly #id: string | null;
 
   constructor(batch: BatchParts, payload: Buffer) {
-    this.#id = batch.id;
+    if (!batch.uuids) throw new TypeError('a batch has its id as a text or as bytes');
     this.dataset = batch.dataset;
     this.transactionId = batch.transactionId;
-    // A text goes before them: a part of a batch has an id of its own.
-    this.uuids = batch.id === null ? batch.uuids : undefined;
+    this.uuids = batch.uuids;
     this.events = acceptedCount(batch);
     this.time = batch.receivedAt;
     this.payload = payload;
   }
 
   get id(): string {
-    if (this.#id !== null) return this.#id;
-    const { bytes, at } = this.uuids as UuidBytes;
-    return uuidText(bytes, at);
+    return uuidText(this.uuids.bytes, this.uuids.at);
   }
 }
 

@@ -182,8 +182,7 @@ function refuse(lines: Buffer, dead: ReadonlyMap<number, DeadReason>, kinds: rea
 function encodeUnit({ batches }: WriteUnit): Buffer {
   return recordOf({
     batches: batches.map(({ batch, position, dead }) => {
-      const { id, dataset, transactionId, events, time, payload } = encodeBatch(batch);
-      const message = { id, dataset, transactionId, events, time };
+      const { payload, ...message } = encodeBatch(batch);
       return { ...message, payload: payload.toString('base64'), position, dead: [...dead] };
     }),
   });

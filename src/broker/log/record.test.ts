@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isAzudError } from '../../error/azud-error.ts';
 import type { Message } from '../../event/batch.ts';
+import { UUID_BYTES, uuidText, uuidV7Pair } from '../../event/ids.ts';
 import { makeMessage } from '../conformance/messages.ts';
 import {
   assertEncodable,
@@ -47,6 +48,13 @@ test('a record gives back every message exactly, wherever it stands', () => {
       assert.equal(groupFirstOf(buffer, at), groupFirst);
     }),
   );
+});
+
+test('ids at hand as bytes give the same record as their texts', () => {
+  const uuids = uuidV7Pair(1_760_000_000_000);
+  const [id, transactionId] = [uuidText(uuids.bytes, uuids.at), uuidText(uuids.bytes, uuids.at + UUID_BYTES)];
+  const message = { ...makeMessage(), id, transactionId };
+  assert.deepEqual(encode({ ...message, uuids }), encode(message));
 });
 
 test('every flipped bit of a record is found', () => {
