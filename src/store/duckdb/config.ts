@@ -50,7 +50,7 @@ export function defaultMemoryLimit(memoryBytes = ownMemoryBytes()): string {
 /**
  * What analytics takes beside the engine under a backlog: three units of the loader, as much that was and is not collected
  * yet, what rows are parsed from, Node, and what the engine does not count: 60 MB more with each 8 GB of database, and 0.1 GB
- * while a copy of it keeps checkpoints waiting.
+ * now and then, as it seems while a copy of it keeps checkpoints waiting.
  */
 const BESIDE_BYTES = 1.2e9;
 /** Of a small limit. */
