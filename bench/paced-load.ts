@@ -5,15 +5,16 @@
  */
 import { systemClock } from '../src/lib/clock.ts';
 import { NDJSON_TYPE } from './azud.ts';
+import { ask } from './client.ts';
 import { eventLines } from './events.ts';
 import { Pace } from './pace.ts';
 
 const [url = '', perSecond = '', seconds = ''] = process.argv.slice(2);
-const body = eventLines(0, 1_000) as Buffer<ArrayBuffer>;
+const body = eventLines(0, 1_000);
 /** Until then what it takes is its own start: a process of Node compiles for a second. */
 const SWING_MS = 1_500;
 
-const load = new Pace(Number(perSecond), () => fetch(url, { method: 'POST', headers: NDJSON_TYPE, body }));
+const load = new Pace(Number(perSecond), () => ask(url, { method: 'POST', headers: NDJSON_TYPE, body }));
 const ended = load.run(Number(seconds) * 1_000 + SWING_MS);
 await systemClock.sleep(SWING_MS);
 process.send?.('in full swing');
