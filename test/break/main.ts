@@ -30,7 +30,7 @@ const SUITES: readonly Suite[] = [
   { name: 'loader', run: testsOf(['loader/loader', 'loader/ack-order', 'store/memory/driver', 'query/dead-letters']) },
   { name: 'flipped bits', run: ['--test', '--test-name-pattern=flipped bit', 'test/simulate/simulate.test.ts'] },
   { name: 'recovery', run: testsOf(['broker/log/recovery']) },
-  { name: 'duckdb', run: testsOf(['store/duckdb/driver', 'store/duckdb/kill']) },
+  { name: 'duckdb', run: testsOf(['store/duckdb/driver', 'store/duckdb/standing', 'store/duckdb/kill']) },
   { name: 'every call', run: ['--test', '--test-name-pattern=every call', 'test/simulate/simulate.test.ts'] },
 ];
 

@@ -145,6 +145,12 @@ export const SABOTAGES: readonly Sabotage[] = [
     replace: '    lineAt(batch.lines, line);\n',
   },
   {
+    name: 'a read answered from before a write',
+    file: 'src/store/duckdb/reader.ts',
+    find: '      this.#writing = false;\n      this.#standing.renew();\n',
+    replace: '      this.#writing = false;\n',
+  },
+  {
     name: 'acknowledged to the broker before it is in the store',
     file: 'src/loader/loader.ts',
     find: '        await this.#write(unit, signal);\n        units.written();\n        await subscription.ack(unit.deliveries);\n',

@@ -1,6 +1,5 @@
 import { rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import type { DuckDBInstance } from '@duckdb/node-api';
 import type { Progress } from '../../broker/driver.ts';
 import { AzudError, isAzudError } from '../../error/azud-error.ts';
 import type { Dataset } from '../../event/dataset.ts';
@@ -33,16 +32,15 @@ import { Copier } from './copier.ts';
 import { classify, failureOf } from './errors.ts';
 import { type CoresFree, FreeCores } from './free-cores.ts';
 import { IdleCheckpoint } from './idle-checkpoint.ts';
-import { Queries } from './queries.ts';
+import { assemble, type Opened } from './opened.ts';
 import { Reader } from './reader.ts';
 import { filesOf, markDamaged, openWithRecovery, type StoreFiles } from './recovery.ts';
 import { type DuckdbSettings, Session } from './session.ts';
 import { partOf, progressOfSnapshot, takeSnapshot } from './snapshot.ts';
 import * as SQL from './statements.ts';
 import { fitTables, refuseTwins } from './tables.ts';
-import { Tandem, type TandemOptions } from './tandem.ts';
-import { type Head, progressOf, readHead, UnitWriter, type Written } from './unit-writer.ts';
-import { Widths } from './widths.ts';
+import { type Head, progressOf, readHead, type Written } from './unit-writer.ts';
+import { hasRoom } from './wal-room.ts';
 
 export interface DuckdbContext {
   readonly dataDir: string;
@@ -52,19 +50,6 @@ export interface DuckdbContext {
   readonly onStuck?: ((error: AzudError) => void) | undefined;
   readonly clock?: Clock;
   readonly freeCores?: CoresFree;
-}
-
-/** What is there only while the store is open. */
-interface Opened {
-  readonly instance: DuckDBInstance;
-  readonly writer: Session;
-  readonly prober: Session;
-  readonly reader: Reader;
-  readonly queries: Queries;
-  readonly datasets: ReadonlyMap<string, Dataset>;
-  readonly units: UnitWriter;
-  readonly tandem: Tandem;
-  readonly widths: Widths;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -126,7 +111,8 @@ export class DuckdbStoreDriver implements StoreDriver {
       this.#head = await readHead(writer);
       writer.close();
       await Promise.all([this.#copy.remove(), rm(partOf(this.#files), { force: true })]);
-      const reader = new Reader(instance, this.#onStuck);
+      const mayStand = () => hasRoom(this.#files.wal);
+      const reader = new Reader(instance, { onStuck: this.#onStuck, mayStand });
       const report = (error: AzudError) => this.#reported(error);
       this.#opened = await assemble(reader, {
         instance,
@@ -157,19 +143,25 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#idle.cancel();
     await this.#copier.admit();
     return this.#turnOf('the unit cannot be written', async (opened) => {
-      const { datasets, units, tandem } = opened;
+      const { datasets, reader } = opened;
       this.#version += 1;
-      const written = await this.#tryWrite(unit, opened).catch(async (error: unknown) => {
-        if (classify(error, '').code !== 'bad-row') throw error;
-        await tandem.drop();
-        if (!(await units.widen(unit))) throw error;
-        return this.#tryWrite(unit, opened);
-      });
+      const written = await reader.beside(() => this.#writeWidened(unit, opened));
       this.#head = written.head;
       this.#idle.schedule({
         replaced: unit.batches.some(({ batch }) => datasets.get(batch.dataset)?.mode === 'upsert'),
       });
       return written.results;
+    });
+  }
+
+  /** Integers of more than 64 bits make their columns wider. */
+  async #writeWidened(unit: WriteUnit, opened: Opened): Promise<Written> {
+    const { units, tandem } = opened;
+    return this.#tryWrite(unit, opened).catch(async (error: unknown) => {
+      if (classify(error, '').code !== 'bad-row') throw error;
+      await tandem.drop();
+      if (!(await units.widen(unit))) throw error;
+      return this.#tryWrite(unit, opened);
     });
   }
 
@@ -295,7 +287,7 @@ export class DuckdbStoreDriver implements StoreDriver {
     this.#head = null;
     if (!opened) return;
     await opened.tandem.close();
-    opened.reader.close();
+    await opened.reader.close();
     opened.prober.close();
     opened.instance.closeSync();
   }
@@ -320,7 +312,7 @@ export class DuckdbStoreDriver implements StoreDriver {
   #inTurn<T>(what: string, work: (opened: Opened) => Promise<T>): Promise<T> {
     return this.#turnOf(what, async (opened) => {
       await opened.tandem.drop();
-      return work(opened);
+      return opened.reader.without(() => work(opened));
     });
   }
 
@@ -367,30 +359,4 @@ export class DuckdbStoreDriver implements StoreDriver {
     if (damaged) markDamaged(this.#files, error.message);
     return error;
   }
-}
-
-interface Parts {
-  readonly instance: DuckDBInstance;
-  readonly datasets: readonly Dataset[];
-  readonly report: (error: AzudError) => AzudError;
-  readonly tandem: Pick<TandemOptions, 'wal' | 'freeCores'>;
-}
-
-async function assemble(reader: Reader, { instance, datasets, report, tandem }: Parts): Promise<Opened> {
-  const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
-  const writer = await Session.open(instance);
-  const widths = await Widths.of(writer);
-  const units = new UnitWriter(writer, { datasets: byName, widths, number: 0 });
-  const others = new UnitWriter(await Session.open(instance), { datasets: byName, widths, number: 1 });
-  return {
-    instance,
-    writer,
-    reader,
-    prober: await Session.open(instance),
-    queries: new Queries(reader, byName, report),
-    datasets: byName,
-    units,
-    tandem: new Tandem([units, others], { datasets: byName, ...tandem }),
-    widths,
-  };
 }

@@ -12,6 +12,7 @@ import type { Column } from '../../event/dataset.ts';
 import { QUERY_LIMITS } from '../../limits.ts';
 import type { ReadLimits, RowStream, Value } from '../driver.ts';
 import { distinctNames, queryTimeout, streamWithin } from '../reading.ts';
+import { Standing } from './standing.ts';
 import { columnTypeOf, valueOfDuck } from './values.ts';
 
 export interface Read {
@@ -28,18 +29,51 @@ export interface Read {
 /** So many rows are few: a stream has as many in memory at a time. */
 export const SMALL_ROWS = 2_048;
 
-/** A few connections for reads, each used by one read at a time; those that come later wait their turn. */
+export interface ReaderOptions {
+  /** A read goes on although it was interrupted; its connection is lost, and so is a core. */
+  readonly onStuck?: ((error: AzudError) => void) | undefined;
+  /** See `StandingOptions`. Without it each read begins its own. */
+  readonly mayStand?: () => Promise<boolean>;
+}
+
+/**
+ * A few connections for reads, each used by one read at a time; those that come later wait their turn. Small reads go first to
+ * transactions that stand open (standing.ts).
+ */
 export class Reader {
   readonly #instance: DuckDBInstance;
   readonly #idle: DuckDBConnection[] = [];
   readonly #waiting: ((connection: DuckDBConnection) => void)[] = [];
   readonly #onStuck: (error: AzudError) => void;
+  readonly #standing: Standing;
   #opened = 0;
+  #writing = false;
 
-  /** `onStuck`: a read goes on although it was interrupted; its connection is lost, and so is a core. */
-  constructor(instance: DuckDBInstance, onStuck: (error: AzudError) => void = () => {}) {
+  constructor(instance: DuckDBInstance, { onStuck = () => {}, mayStand = async () => false }: ReaderOptions = {}) {
     this.#instance = instance;
     this.#onStuck = onStuck;
+    this.#standing = new Standing({ connect: () => instance.connect(), mayStand });
+  }
+
+  /** Runs what writes a unit; reads that come after it see it. */
+  async beside<T>(write: () => Promise<T>): Promise<T> {
+    this.#writing = true;
+    try {
+      return await write();
+    } finally {
+      this.#writing = false;
+      this.#standing.renew();
+    }
+  }
+
+  /** Runs what counts on no transaction being open but those of reads that go on. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    await this.#standing.down();
+    try {
+      return await work();
+    } finally {
+      this.#standing.up();
+    }
   }
 
   /**
@@ -49,38 +83,48 @@ export class Reader {
   async read(read: Read, limits: ReadLimits): Promise<RowStream> {
     limits.signal.throwIfAborted();
     if (limits.timeoutMs <= 0) throw queryTimeout(limits);
-    const connection = await this.#take();
-    const onUnread = () => void this.#give(connection, task);
+    const connection = await this.#take(read);
+    const onUnread = () => void this.#give(task);
     const task = new ReadTask(connection, { read, limits, onUnread, onStuck: this.#onStuck });
     try {
       const result = await task.held(task.start());
+      this.#saw(connection);
       const columns = read.columns ?? columnsOf(result);
       if (!(result instanceof DuckDBMaterializedResult)) {
         return streamWithin({ columns, chunks: this.#chunks(task, result) }, limits);
       }
       const rows = rowsOfAll(result);
-      await this.#give(connection, task);
+      await this.#give(task);
       return streamWithin({ columns, chunks: chunkOf(rows) }, limits);
     } catch (error) {
-      await this.#give(connection, task);
+      await this.#give(task, { failed: true });
       throw task.explain(error);
     }
   }
 
   /** Small results of our own, whole. */
   async all(text: string, parameters: readonly string[] = []): Promise<(readonly Value[])[]> {
-    const connection = await this.#take();
+    const connection = await this.#take({ small: true });
+    let failed = true;
     try {
       const reader = await connection.runAndReadAll(text, [...parameters]);
+      this.#saw(connection);
       const types = reader.columnTypes();
+      failed = false;
       return reader.getRows().map((row) => row.map((value, at) => valueOfDuck(value, typeAt(types, at))));
     } finally {
-      this.#release(connection);
+      this.#release(connection, { failed });
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#standing.close();
     for (const connection of this.#idle.splice(0)) connection.closeSync();
+  }
+
+  /** A transaction of a read's own may have seen what is being written: what is read after it must not be older. */
+  #saw(connection: DuckDBConnection): void {
+    if (this.#writing && !this.#standing.owns(connection)) this.#standing.renew();
   }
 
   async *#chunks(task: ReadTask, result: DuckDBResult) {
@@ -95,13 +139,13 @@ export class Reader {
     } catch (error) {
       throw task.explain(error);
     } finally {
-      await this.#give(task.connection, task);
+      await this.#give(task);
     }
   }
 
-  async #take(): Promise<DuckDBConnection> {
-    const idle = this.#idle.pop();
-    if (idle) return idle;
+  async #take({ small }: Pick<Read, 'small'>): Promise<DuckDBConnection> {
+    const ready = (small ? this.#standing.take() : null) ?? this.#idle.pop();
+    if (ready) return ready;
     if (this.#opened < QUERY_LIMITS.concurrentMax) {
       this.#opened += 1;
       return this.#instance.connect();
@@ -109,11 +153,16 @@ export class Reader {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  async #give(connection: DuckDBConnection, task: ReadTask): Promise<void> {
-    if (await task.end()) this.#release(connection);
+  async #give(task: ReadTask, how = { failed: false }): Promise<void> {
+    if (await task.end()) this.#release(task.connection, how);
+    else if (task.stuck) this.#standing.lose(task.connection);
   }
 
-  #release(connection: DuckDBConnection): void {
+  #release(connection: DuckDBConnection, how: { readonly failed: boolean }): void {
+    if (this.#standing.owns(connection)) {
+      this.#standing.give(connection, how);
+      return;
+    }
     const next = this.#waiting.shift();
     if (next) next(connection);
     else this.#idle.push(connection);
@@ -182,6 +231,10 @@ class ReadTask {
     const result = await this.#statement.stream();
     this.#streaming = true;
     return result;
+  }
+
+  get stuck(): boolean {
+    return this.#state === 'stuck';
   }
 
   /** The stream is read from now on. @throws AzudError `query-timeout` when that is too late */

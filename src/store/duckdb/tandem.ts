@@ -1,18 +1,13 @@
-import { stat } from 'node:fs/promises';
 import type { Dataset } from '../../event/dataset.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { WriteUnit } from '../driver.ts';
 import { type CoresFree, WINDOW_MS_MIN } from './free-cores.ts';
 import { LEVEL_HEAD } from './statements.ts';
 import type { Head, UnitWriter, Written } from './unit-writer.ts';
+import { hasRoom } from './wal-room.ts';
 
 /** A third of what a unit costs is its commit, which compresses on one core. Smaller units commit in no time. */
 const ROWS_MIN = 122_880;
-/**
- * No checkpoint can be made beside an open transaction, so the write-ahead log must not grow for the sake of this. What goes in
- * turns goes past it; this is what the smaller units at the beginning of a backlog leave, and half of where the engine folds.
- */
-const WAL_BYTES_MAX = 128 * 1024 * 1024;
 
 /** A unit to come. */
 interface Ahead {
@@ -140,8 +135,7 @@ export class Tandem {
     // Intake may come to an end while the unit before is written.
     while (!signal.aborted && !freeCores.areFree()) await systemClock.sleep(WINDOW_MS_MIN, signal);
     if (signal.aborted) return false;
-    const { size } = await stat(wal).catch(() => ({ size: 0 }));
-    if (size > WAL_BYTES_MAX || signal.aborted) return false;
+    if (!(await hasRoom(wal)) || signal.aborted) return false;
     await writer.begin(unit);
     return true;
   }
