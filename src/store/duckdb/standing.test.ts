@@ -11,21 +11,32 @@ import { inFolder, openStore, unitAt } from './fixtures.ts';
 import { Standing } from './standing.ts';
 import { hasRoom } from './wal-room.ts';
 
+interface Room {
+  stands: boolean | Promise<boolean>;
+  asked: number;
+}
+
 interface Subject {
   readonly standing: Standing;
   readonly write: () => Promise<void>;
   /** Lets transactions stand, or not. */
-  readonly room: { stands: boolean };
+  readonly room: Room;
   /** What `SELECT count(*)` says there. */
   readonly seen: (connection: DuckDBConnection) => Promise<number>;
 }
 
-async function withStanding(body: (subject: Subject) => Promise<void>): Promise<void> {
+async function withStanding(
+  body: (subject: Subject) => Promise<void>,
+  room: Room = { stands: true, asked: 0 },
+): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const writer = await instance.connect();
   await writer.run('CREATE TABLE "_head" ("turn" BIGINT)');
-  const room = { stands: true };
-  const standing = new Standing({ connect: () => instance.connect(), mayStand: async () => room.stands });
+  const mayStand = async () => {
+    room.asked += 1;
+    return room.stands;
+  };
+  const standing = new Standing({ connect: () => instance.connect(), mayStand });
   const write = async () => void (await writer.run('INSERT INTO "_head" VALUES (1)'));
   const seen = async (connection: DuckDBConnection) =>
     Number((await connection.runAndReadAll('SELECT count(*) FROM "_head"')).getRows()[0]?.[0]);
@@ -107,6 +118,25 @@ test('nothing stands where a checkpoint is to come, nor while it is told to lie 
     await standing.down();
     await assert.rejects(again.run('COMMIT'), /no transaction is active/);
   });
+});
+
+test('none that was about to stand does so while it is told to lie down', async () => {
+  const looking = Promise.withResolvers<boolean>();
+  await withStanding(
+    async ({ standing, write, room, seen }) => {
+      assert.equal(standing.take(), null);
+      await eventually(() => assert.equal(room.asked, 1));
+      const down = standing.down();
+      room.stands = true;
+      looking.resolve(true);
+      await down;
+      assert.equal(standing.take(), null);
+      await write();
+      standing.up();
+      assert.equal(await seen(await taken(standing)), 1);
+    },
+    { stands: looking.promise, asked: 0 },
+  );
 });
 
 test('a connection that is lost is replaced', async () => {

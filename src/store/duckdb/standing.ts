@@ -109,7 +109,7 @@ export class Standing {
 
   async close(): Promise<void> {
     await this.down();
-    for (const { connection } of this.#lanes) connection?.closeSync();
+    for (const { connection, state } of this.#lanes) if (state === 'closed') connection?.closeSync();
   }
 
   #isWanted({ usedAtMs, connection }: Lane): boolean {
@@ -126,7 +126,8 @@ export class Standing {
     try {
       lane.connection ??= await this.#options.connect();
       await end(lane);
-      while (!this.#down && this.#isWanted(lane) && (await this.#options.mayStand())) {
+      // What may change while it is awaited is asked after it.
+      while ((await this.#options.mayStand()) && !this.#down && this.#isWanted(lane)) {
         lane.version = this.#version;
         lane.begun = true;
         await lane.connection.run(BEGIN);
