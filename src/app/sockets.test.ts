@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,11 +36,26 @@ test('the socket of a process that lives is left to it; what it leaves when it e
   await prepareSocket(path);
   const server = createServer().listen(path);
   await once(server, 'listening');
-  await assert.rejects(prepareSocket(path, 100), { code: 'locked', message: /a\.sock/ });
+  await assert.rejects(prepareSocket(path, 100), {
+    code: 'locked',
+    message: /locked by a process that serves at .*a\.sock$/,
+    hint: /^`fuser .*a\.sock` names the process/,
+  });
   assert.ok((await stat(path)).isSocket());
   const waiting = prepareSocket(path);
   server.close();
   await waiting;
   await assert.rejects(stat(path), { code: 'ENOENT' });
+  await rm(folder, { recursive: true });
+});
+
+test('a process that answers is named by its pid', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'azud-sockets-'));
+  const path = socketPath(folder, 'a.sock');
+  await prepareSocket(path);
+  const server = createHttpServer((_, answer) => answer.end('{"pid":4711}')).listen(path);
+  await once(server, 'listening');
+  await assert.rejects(prepareSocket(path, 100), { code: 'locked', message: /locked by pid 4711 \(.*a\.sock\)$/ });
+  server.close();
   await rm(folder, { recursive: true });
 });

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { get } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AzudError } from '../error/azud-error.ts';
+import { PING_PATH } from '../http/forward.ts';
 import { systemClock } from '../lib/clock.ts';
+import { HTTP_LIMITS } from '../limits.ts';
 
 /** The kernel's bound for the path of a Unix socket is 108 bytes with the closing NUL. */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -34,7 +37,7 @@ export async function prepareSocket(path: string, patienceMs: number = PATIENCE_
   await chmod(folder, 0o700);
   const deadline = systemClock.monotonic() + patienceMs;
   while (await isServed(path)) {
-    if (systemClock.monotonic() >= deadline) throw new AzudError('locked', `another process serves at ${path}`);
+    if (systemClock.monotonic() >= deadline) throw await lockedBy(path);
     await systemClock.sleep(RETRY_MS);
   }
   await rm(path, { force: true });
@@ -48,4 +51,33 @@ function isServed(path: string): Promise<boolean> {
     });
     socket.on('error', () => resolve(false));
   });
+}
+
+/** One that hangs does not say which it is. */
+async function lockedBy(path: string): Promise<AzudError> {
+  const pid = await pidAt(path);
+  if (pid !== null) return new AzudError('locked', `the data directory is locked by pid ${pid} (${path})`);
+  const hint = `\`fuser ${path}\` names the process: stop it, or use another data directory.`;
+  return new AzudError('locked', `the data directory is locked by a process that serves at ${path}`, { hint });
+}
+
+function pidAt(socketPath: string): Promise<number | null> {
+  const options = { socketPath, path: PING_PATH, agent: false, timeout: HTTP_LIMITS.pingTimeoutMs };
+  return new Promise((resolve) => {
+    const call = get(options, async (answer) => {
+      const chunks = await answer.toArray().catch(() => []);
+      resolve(pidIn(Buffer.concat(chunks).toString()));
+    });
+    call.once('timeout', () => call.destroy());
+    call.on('error', () => resolve(null));
+  });
+}
+
+function pidIn(text: string): number | null {
+  try {
+    const { pid } = JSON.parse(text) as { readonly pid?: unknown };
+    return typeof pid === 'number' ? pid : null;
+  } catch {
+    return null;
+  }
 }

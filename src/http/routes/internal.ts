@@ -46,8 +46,8 @@ export const INTERNAL_ROUTES: readonly Route[] = [
     ...ROUTE,
     id: 'ping',
     path: PING_PATH,
-    summary: 'Does the process answer?',
-    handler: () => jsonAnswer(200, {}),
+    summary: 'Does the process answer, and which is it?',
+    handler: () => jsonAnswer(200, { pid: process.pid }),
   },
   {
     ...ROUTE,

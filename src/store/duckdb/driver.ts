@@ -75,6 +75,8 @@ export class DuckdbStoreDriver implements StoreDriver {
   readonly #idle: IdleCheckpoint;
   readonly #copier: Copier;
   readonly #copy: AdHocCopy;
+  /** Nothing that is stored was received later, epoch ms. */
+  #newestMs = 0;
   /** Of what is written, for the copy: the same number, the same rows. */
   #version = 0;
   /** Of ad-hoc queries, for their temporary folders. */
@@ -109,6 +111,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       const writer = await Session.open(instance);
       await fitTables(writer, datasets, allowDestructive);
       this.#head = await readHead(writer);
+      this.#newestMs = this.#head.lastReceivedAt;
       writer.close();
       await Promise.all([this.#copy.remove(), rm(partOf(this.#files), { force: true })]);
       const mayStand = () => hasRoom(this.#files.wal);
@@ -118,6 +121,7 @@ export class DuckdbStoreDriver implements StoreDriver {
         instance,
         datasets,
         report,
+        newestMs: () => this.#newestMs,
         tandem: { wal: this.#files.wal, freeCores: this.#freeCores },
       });
     } catch (error) {
@@ -147,6 +151,7 @@ export class DuckdbStoreDriver implements StoreDriver {
       this.#version += 1;
       const written = await reader.beside(() => this.#writeWidened(unit, opened));
       this.#head = written.head;
+      this.#newestMs = written.head.lastReceivedAt;
       this.#idle.schedule({
         replaced: unit.batches.some(({ batch }) => datasets.get(batch.dataset)?.mode === 'upsert'),
       });

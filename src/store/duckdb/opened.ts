@@ -25,10 +25,14 @@ interface Parts {
   readonly instance: DuckDBInstance;
   readonly datasets: readonly Dataset[];
   readonly report: (error: AzudError) => AzudError;
+  readonly newestMs: () => number;
   readonly tandem: Pick<TandemOptions, 'wal' | 'freeCores'>;
 }
 
-export async function assemble(reader: Reader, { instance, datasets, report, tandem }: Parts): Promise<Opened> {
+export async function assemble(
+  reader: Reader,
+  { instance, datasets, report, newestMs, tandem }: Parts,
+): Promise<Opened> {
   const byName = new Map(datasets.map((dataset) => [dataset.name, dataset]));
   const writer = await Session.open(instance);
   const widths = await Widths.of(writer);
@@ -39,7 +43,7 @@ export async function assemble(reader: Reader, { instance, datasets, report, tan
     writer,
     reader,
     prober: await Session.open(instance),
-    queries: new Queries(reader, byName, report),
+    queries: new Queries(reader, { datasets: byName, newestMs, report }),
     datasets: byName,
     units,
     tandem: new Tandem([units, others], { datasets: byName, ...tandem }),

@@ -3,12 +3,14 @@ import type { AzudError } from '../../error/azud-error.ts';
 import type { Column, Dataset } from '../../event/dataset.ts';
 import { uuidTimeMs } from '../../event/ids.ts';
 import type { Condition, ReadLimits, RowStream, RowsLimits, RowsQuery, SqlQuery, Value } from '../driver.ts';
+import { allRows } from '../reading.ts';
 import { type Bound, compileRows } from '../sql/compiler.ts';
 import { SYSTEM_TABLES } from '../tables.ts';
 import { isoOf } from '../value.ts';
 import { DUCKDB_DIALECT } from './dialect.ts';
 import { classifyQuery } from './errors.ts';
 import { checkQuery } from './guard.ts';
+import { looksBack, timeOf } from './newest-first.ts';
 import { type Reader, SMALL_ROWS } from './reader.ts';
 import { idsTable } from './statements.ts';
 
@@ -20,16 +22,25 @@ const SLACK_MS = 60_000;
 /** The parsed query as JSON. */
 export const SERIALIZE = 'SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)';
 
+export interface QueriesOptions {
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  /** Nothing that is stored was received later, epoch ms. */
+  readonly newestMs: () => number;
+  /** Told of every error of the engine; answers it. */
+  readonly report: (error: AzudError) => AzudError;
+}
+
 /** The two ways of reading: the portable query and one SELECT. */
 export class Queries {
   readonly #reader: Reader;
   readonly #datasets: ReadonlyMap<string, Dataset>;
   readonly #tables: ReadonlySet<string>;
   readonly #checked = new Set<string>();
-  /** Told of every error of the engine; answers it. */
-  readonly #report: (error: AzudError) => AzudError;
+  readonly #newestMs: QueriesOptions['newestMs'];
+  readonly #report: QueriesOptions['report'];
 
-  constructor(reader: Reader, datasets: ReadonlyMap<string, Dataset>, report: (error: AzudError) => AzudError) {
+  constructor(reader: Reader, { datasets, newestMs, report }: QueriesOptions) {
+    this.#newestMs = newestMs;
     this.#report = report;
     this.#reader = reader;
     this.#datasets = datasets;
@@ -38,7 +49,7 @@ export class Queries {
 
   async rows(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const id = this.#singleEventId(query);
-    if (id === null) return this.#select(withTransactionTime(query), columns, limits);
+    if (id === null) return this.#page(withTransactionTime(query), columns, limits);
     for (const time of await this.#timesOf(query.table, id)) {
       const found = await this.#firstRow(receivedAt(query, time), columns, limits);
       if (found) return found;
@@ -63,6 +74,31 @@ export class Queries {
       },
       limits,
     );
+  }
+
+  /** What was received last is looked for from the end on, each time further back. */
+  async #page(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
+    const time = timeOf(query);
+    if (time === null) return this.#select(query, columns, limits);
+    const limit = Math.min(query.limit, limits.rowsMax);
+    for (const ms of looksBack(query, time, this.#newestMs())) {
+      const since: Condition = { column: time, operator: 'gte', value: isoMs(ms) };
+      const bounded = { ...query, where: [...query.where, since] };
+      if (limit <= SMALL_ROWS) {
+        const stream = await this.#select(bounded, columns, limits);
+        const rows = await allRows(stream);
+        if (rows.length >= limit) return { columns: stream.columns, chunks: once(rows) };
+      } else if (await this.#hasAll(onlyTime(bounded, time), columns, limits)) {
+        return this.#select(bounded, columns, limits);
+      }
+    }
+    return this.#select(query, columns, limits);
+  }
+
+  /** Are there as many rows as are asked for? */
+  async #hasAll(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<boolean> {
+    const rows = await allRows(await this.#select(query, columns, limits));
+    return rows.length >= Math.min(query.limit, limits.rowsMax);
   }
 
   #select(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
@@ -129,6 +165,11 @@ function receivedAt(query: RowsQuery, ms: number): RowsQuery {
   const where: Condition[] = [...query.where, { column: '_received_at', operator: 'eq', value: isoMs(ms) }];
   const pinned = new Set(where.filter(({ operator }) => operator === 'eq').map(({ column }) => column));
   return { ...query, where, order: query.order.filter(({ column }) => !pinned.has(column)) };
+}
+
+/** Rows may be large; their times are not. */
+function onlyTime(query: RowsQuery, time: string): RowsQuery {
+  return { ...query, select: [{ name: time, type: 'timestamp' }] };
 }
 
 const isoMs = (ms: number): string => isoOf(BigInt(ms) * 1000n);

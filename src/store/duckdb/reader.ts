@@ -20,11 +20,17 @@ export interface Read {
   readonly bind: (statement: DuckDBPreparedStatement) => void;
   /** Known columns; null: as the result has them. */
   readonly columns: RowStream['columns'] | null;
-  /** A SELECT of our own with few rows: they are taken at once, and the statement is its own transaction. */
+  /** A SELECT of our own with few rows: they are taken at once, in a transaction that stands if there is one. */
   readonly small: boolean;
   /** Our error for one of the engine's. */
   readonly classify: (error: unknown) => AzudError;
 }
+
+/**
+ * Around the plan and its run, always. A plan holds what the engine knew of the table when it was made; run in a later
+ * transaction it meets rows beyond that, and numbers that it packed into a byte by what was the largest come out wrong.
+ */
+const BEGIN = 'BEGIN TRANSACTION READ ONLY';
 
 /** So many rows are few: a stream has as many in memory at a time. */
 export const SMALL_ROWS = 2_048;
@@ -85,7 +91,8 @@ export class Reader {
     if (limits.timeoutMs <= 0) throw queryTimeout(limits);
     const connection = await this.#take(read);
     const onUnread = () => void this.#give(task);
-    const task = new ReadTask(connection, { read, limits, onUnread, onStuck: this.#onStuck });
+    const begun = this.#standing.owns(connection);
+    const task = new ReadTask(connection, { read, limits, begun, onUnread, onStuck: this.#onStuck });
     try {
       const result = await task.held(task.start());
       this.#saw(connection);
@@ -105,14 +112,17 @@ export class Reader {
   /** Small results of our own, whole. */
   async all(text: string, parameters: readonly string[] = []): Promise<(readonly Value[])[]> {
     const connection = await this.#take({ small: true });
+    const begun = this.#standing.owns(connection);
     let failed = true;
     try {
+      if (!begun) await connection.run(BEGIN);
       const reader = await connection.runAndReadAll(text, [...parameters]);
       this.#saw(connection);
       const types = reader.columnTypes();
       failed = false;
       return reader.getRows().map((row) => row.map((value, at) => valueOfDuck(value, typeAt(types, at))));
     } finally {
+      if (!begun) await connection.run('ROLLBACK').catch(() => {});
       this.#release(connection, { failed });
     }
   }
@@ -172,6 +182,8 @@ export class Reader {
 interface TaskOptions {
   readonly read: Read;
   readonly limits: ReadLimits;
+  /** The connection is in a transaction that stands. */
+  readonly begun: boolean;
   readonly onUnread: () => void;
   readonly onStuck: (error: AzudError) => void;
 }
@@ -181,6 +193,7 @@ class ReadTask {
   readonly connection: DuckDBConnection;
   readonly #read: Read;
   readonly #limits: ReadLimits;
+  readonly #begun: boolean;
   readonly #onUnread: () => void;
   readonly #onStuck: (error: AzudError) => void;
   readonly #stop: () => void;
@@ -203,6 +216,7 @@ class ReadTask {
     this.#stuck.promise.catch(() => {});
     this.#read = options.read;
     this.#limits = options.limits;
+    this.#begun = options.begun;
     this.#onUnread = options.onUnread;
     this.#stop = () => this.#interrupt();
   }
@@ -218,8 +232,8 @@ class ReadTask {
       if (this.#streaming && this.#state === 'unread') this.#onUnread();
     }, timeoutMs);
     signal.addEventListener('abort', this.#stop, { once: true });
-    if (!this.#read.small) {
-      await this.connection.run('BEGIN TRANSACTION READ ONLY');
+    if (!this.#begun) {
+      await this.connection.run(BEGIN);
       this.#inTransaction = true;
     }
     this.#statement = await this.connection.prepare(this.#read.text);

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { DuckDBInstance } from '@duckdb/node-api';
 import { DUCKDB_DEFAULTS } from './config.ts';
 import { inFolder } from './fixtures.ts';
 import { openInstance, Session } from './session.ts';
 
-const withSession = (body: (session: Session) => Promise<void>) =>
+const withSession = (body: (session: Session, instance: DuckDBInstance) => Promise<void>) =>
   inFolder(async (folder) => {
     const instance = await openInstance(join(folder, 'rows.duckdb'), DUCKDB_DEFAULTS);
     const session = await Session.open(instance);
     try {
-      await body(session);
+      await body(session, instance);
     } finally {
       session.close();
       instance.closeSync();
@@ -37,5 +38,38 @@ test('no setting but that of a checkpoint can be changed once the instance is op
     for (const setting of ['threads = 2', `allowed_configs = ['threads']`, 'enable_external_access = true']) {
       await assert.rejects(session.run(`SET ${setting}`), /locked|Cannot/, setting);
     }
+  });
+});
+
+test('a page in falling order is whole while rows are appended', async () => {
+  await withSession(async (session, instance) => {
+    await session.run('CREATE TABLE numbers (n BIGINT, kind BIGINT)');
+    let written = 0;
+    let going = true;
+    const write = async () => {
+      for (let unit = 1; unit <= 600 && going; unit += 1) {
+        await session.run(`INSERT INTO numbers SELECT range, 9 FROM range(${written + 1}, ${written + 201})`);
+        written += 200;
+        // After it the next unit begins a row group.
+        if (unit % 5 === 0) await session.checkpoint({ merge: true });
+      }
+      going = false;
+    };
+    const lastOf = async (reader: Session) => {
+      const [row] = await reader.run('SELECT n FROM numbers WHERE kind = 9 ORDER BY n DESC LIMIT 1');
+      return Number(row?.[0] ?? 0);
+    };
+    const missed: string[] = [];
+    const read = async () => {
+      const reader = await Session.open(instance);
+      while (going) {
+        const least = written;
+        const last = await reader.transaction(() => lastOf(reader));
+        if (last < least) missed.push(`${last} after ${least}`);
+      }
+      reader.close();
+    };
+    await Promise.all([write(), read(), read(), read()]);
+    assert.deepEqual(missed, []);
   });
 });

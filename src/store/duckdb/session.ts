@@ -29,6 +29,12 @@ const MERGE_TASKS = 1;
  */
 const ROW_GROUPS_HELD = 1;
 
+/**
+ * It puts a scan's row groups in the order of `ORDER BY … LIMIT`, and takes one that is just being appended for the end of all:
+ * then rows are missing from the page, once in a thousand reads beside small writes (1.5.6).
+ */
+const OPTIMIZERS_OFF = 'row_group_pruner';
+
 /** Larger than any disk. */
 const HELD_THRESHOLD = '1000TB';
 
@@ -46,6 +52,7 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
     storage_compatibility_version: STORAGE_VERSION,
     max_vacuum_tasks: String(MERGE_TASKS),
     write_buffer_row_group_count: String(ROW_GROUPS_HELD),
+    disabled_optimizers: OPTIMIZERS_OFF,
     // The two settings that stay open: `Session` changes them around checkpoints.
     allowed_configs: '[max_vacuum_tasks, checkpoint_threshold]',
   });

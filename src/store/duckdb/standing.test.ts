@@ -6,8 +6,12 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { eventually } from '../../../test/support/eventually.ts';
 import { FLIGHTS, limits } from '../conformance/fixtures.ts';
 import { allRows } from '../reading.ts';
+import { DUCKDB_DEFAULTS } from './config.ts';
 import type { DuckdbStoreDriver } from './driver.ts';
+import { classify } from './errors.ts';
 import { inFolder, openStore, unitAt } from './fixtures.ts';
+import { Reader } from './reader.ts';
+import { openInstance, Session } from './session.ts';
 import { Standing } from './standing.ts';
 import { hasRoom } from './wal-room.ts';
 
@@ -201,6 +205,48 @@ test('whoever reads, in whatever way, never sees less than before, nor less than
     reading = false;
     await readers;
     await driver.close();
+  });
+});
+
+test('a plan meets no rows that came after it was made, in a transaction of a read’s own either', async () => {
+  await inFolder(async (folder) => {
+    const instance = await openInstance(join(folder, 'rows.duckdb'), DUCKDB_DEFAULTS);
+    const writer = await Session.open(instance);
+    const reader = new Reader(instance);
+    await writer.run('CREATE TABLE numbers (n BIGINT, kind BIGINT)');
+    let going = true;
+    const read = {
+      text: 'SELECT n FROM numbers WHERE kind = 9 ORDER BY n DESC LIMIT 1',
+      bind: () => {},
+      columns: null,
+      small: true,
+      classify: (error: unknown) => classify(error, 'the numbers cannot be read'),
+    };
+    const seen = new Set<number>();
+    const readAll = async () => {
+      while (going) {
+        const [row] = await allRows(await reader.read(read, limits()));
+        seen.add(Number(row?.[0] ?? 0));
+      }
+    };
+    const write = async () => {
+      // Each time from the beginning: up to 255 a number fits into a byte.
+      for (let round = 0; round < 60; round += 1) {
+        for (let n = 0; n < 500; n += 100) {
+          await writer.run(`INSERT INTO numbers SELECT range, 9 FROM range(${n + 1}, ${n + 101})`);
+        }
+        await writer.run('CREATE OR REPLACE TABLE numbers (n BIGINT, kind BIGINT)');
+      }
+      going = false;
+    };
+    await Promise.all([write(), readAll(), readAll(), readAll()]);
+    assert.deepEqual(
+      [...seen].filter((last) => last % 100 !== 0),
+      [],
+    );
+    await reader.close();
+    writer.close();
+    instance.closeSync();
   });
 });
 

@@ -51,6 +51,15 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   'not-connected': 'Check store.host and store.port, and that PostgreSQL runs there.',
   'access-denied': 'Check store.user, its password, store.database and the rights on store.schema.',
 };
+/** Where the server says more exactly what it refuses. */
+const STATE_HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^28/, 'Check store.user and its password, and that pg_hba.conf lets it in.'],
+  [/^3D000$/, 'Check store.database, or make it: CREATE DATABASE.'],
+  [
+    /^42501$/,
+    'Let store.user make tables in store.schema (GRANT USAGE, CREATE ON SCHEMA), and own those that are there (ALTER TABLE … OWNER TO).',
+  ],
+];
 const TLS_HINT = "Check store.tls, store.tls_ca, and that store.host is a name in the server's certificate.";
 
 /** Our error for one of PostgreSQL's. After what stays unknown the process starts anew and makes the tables fit. */
@@ -65,7 +74,7 @@ export function classify(error: unknown, what: string): AzudError {
     CODES.find(([pattern]) => pattern.test(code))?.[1] ??
     MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
   const known = found ?? (SQLSTATE.test(code) ? 'store-refused' : 'io-failed');
-  const hint = HINTS[known];
+  const hint = STATE_HINTS.find(([pattern]) => pattern.test(code))?.[1] ?? HINTS[known];
   const text = `${what}: ${message}${hint && isStart(known) ? `. ${hint}` : ''}`;
   return new AzudError(known, text, { cause: error, ...(hint ? { hint } : {}) });
 }

@@ -221,7 +221,11 @@ const REFUSALS = [
   },
   { config: { host: 'nowhere.invalid' }, code: 'not-connected', says: /nowhere\.invalid/ },
   { config: { user: 'azud_nobody' }, code: 'access-denied', says: /azud_nobody@.*does not exist.*store\.user/ },
-  { config: { database: 'azud_none' }, code: 'access-denied', says: /database "azud_none" does not exist/ },
+  {
+    config: { database: 'azud_none' },
+    code: 'access-denied',
+    says: /database "azud_none" does not exist.*store\.database/,
+  },
   { config: { url: 'mysql://x' }, code: 'invalid-config', says: /store\.url/ },
 ] as const;
 
@@ -249,6 +253,14 @@ test('a user without the right to make the schema, or to write in it, is told so
     await assert.rejects(openDriver({ user, schema }), {
       code: 'access-denied',
       message: /permission denied for schema/,
+    });
+    await (await openDriver({ schema })).close();
+    await asSuperuser(
+      `GRANT CREATE ON SCHEMA "${schema}" TO ${user}; GRANT ALL ON ALL TABLES IN SCHEMA "${schema}" TO ${user}`,
+    );
+    await assert.rejects(openDriver({ user, schema }), {
+      code: 'access-denied',
+      message: /must be owner of table _\w+\. .*ALTER TABLE … OWNER TO/,
     });
   } finally {
     await asSuperuser(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
