@@ -57,7 +57,8 @@ const STATE_HINTS: readonly (readonly [RegExp, string])[] = [
   [/^3D000$/, 'Check store.database, or make it: CREATE DATABASE.'],
   [
     /^42501$/,
-    'Let store.user make tables in store.schema (GRANT USAGE, CREATE ON SCHEMA), and own those that are there (ALTER TABLE … OWNER TO).',
+    'Let store.user make store.schema, or tables in it (GRANT CREATE ON DATABASE, or GRANT USAGE, CREATE ON SCHEMA), ' +
+      'and own the tables that are there (ALTER TABLE … OWNER TO).',
   ],
 ];
 const TLS_HINT = "Check store.tls, store.tls_ca, and that store.host is a name in the server's certificate.";

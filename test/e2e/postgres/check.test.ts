@@ -41,20 +41,20 @@ checkCases({ broker: { kind: 'log' }, store: freshPostgres() }, () => [
   {
     name: 'a wrong password',
     store: store({ password: 'wrong' }),
-    words: [/azud@127\.0\.0\.1:\d+\/postgres: password authentication failed/, /Check store\.user, its password/],
+    words: [/azud@127\.0\.0\.1:\d+\/postgres: password authentication failed/, /Check store\.user and its password/],
     code: 69,
     lasting: true,
   },
   {
     name: 'a database that is not there',
     store: store({ database: 'nowhere' }),
-    words: [/\/nowhere: database "nowhere" does not exist/, /Check store\.user, its password, store\.database/],
+    words: [/\/nowhere: database "nowhere" does not exist/, /Check store\.database, or make it/],
     code: 69,
   },
   {
     name: 'a schema that the user may not make',
     store: store({}),
-    words: [/permission denied for database/, /the rights on store\.schema/],
+    words: [/permission denied for database/, /Let store\.user make store\.schema/],
     code: 69,
   },
   {
