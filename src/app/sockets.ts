@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { get } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AzudError } from '../error/azud-error.ts';
-import { PING_PATH } from '../http/forward.ts';
+import { Forwarder, PING_PATH } from '../http/forward.ts';
 import { systemClock } from '../lib/clock.ts';
 import { HTTP_LIMITS } from '../limits.ts';
 
@@ -61,23 +60,16 @@ async function lockedBy(path: string): Promise<AzudError> {
   return new AzudError('locked', `the data directory is locked by a process that serves at ${path}`, { hint });
 }
 
-function pidAt(socketPath: string): Promise<number | null> {
-  const options = { socketPath, path: PING_PATH, agent: false, timeout: HTTP_LIMITS.pingTimeoutMs };
-  return new Promise((resolve) => {
-    const call = get(options, async (answer) => {
-      const chunks = await answer.toArray().catch(() => []);
-      resolve(pidIn(Buffer.concat(chunks).toString()));
-    });
-    call.once('timeout', () => call.destroy());
-    call.on('error', () => resolve(null));
-  });
-}
-
-function pidIn(text: string): number | null {
+async function pidAt(socketPath: string): Promise<number | null> {
+  const forwarder = new Forwarder({ socketPath });
   try {
-    const { pid } = JSON.parse(text) as { readonly pid?: unknown };
+    const signal = AbortSignal.timeout(HTTP_LIMITS.pingTimeoutMs);
+    const { body } = await forwarder.fetch(PING_PATH, { principal: { name: 'start', scopes: [] }, signal });
+    const { pid } = JSON.parse(body.toString()) as { readonly pid?: unknown };
     return typeof pid === 'number' ? pid : null;
   } catch {
     return null;
+  } finally {
+    forwarder.close();
   }
 }

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { copyFile as copyWhole, rm, stat, statfs } from 'node:fs/promises';
+import { copyFile as copyWhole, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AzudError } from '../../error/azud-error.ts';
 import type { StoreFiles } from './recovery.ts';
 import type { Session } from './session.ts';
+import { sizeOf } from './wal-room.ts';
 
 export interface CopierOptions {
   readonly files: StoreFiles;
@@ -93,12 +94,4 @@ async function needRoom({ main, wal }: StoreFiles): Promise<void> {
   const needed = 2 * ((await sizeOf(main)) + (await sizeOf(wal)));
   if (bavail * bsize >= needed) return;
   throw new AzudError('storage-full', `a copy may need ${needed} bytes, there are ${bavail * bsize}`);
-}
-
-/** Bytes; 0 where there is no file. */
-function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
 }

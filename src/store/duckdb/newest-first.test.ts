@@ -30,6 +30,16 @@ test('they begin at what the query itself says is the latest', () => {
   assert.equal(first({ where: [{ column: 'delay', operator: 'lt', value: 5 }] }), T0 - 10);
 });
 
+test('they end at what the query itself says is the earliest', () => {
+  const value = new Date(T0 - 200).toISOString();
+  const looks = looksBack(
+    { ...QUERY, where: [{ column: '_received_at', operator: 'gte', value }] },
+    '_received_at',
+    T0,
+  );
+  assert.deepEqual([...looks], [T0 - 10, T0 - 160]);
+});
+
 test('only what is ordered by falling times is looked for so', () => {
   assert.equal(timeOf(QUERY), '_received_at');
   assert.equal(timeOf({ ...QUERY, order: [{ column: '_received_at', descending: false }] }), null);

@@ -18,14 +18,21 @@ export function timeOf({ order: [first] }: RowsQuery): string | null {
  * @param newestMs nothing was received later
  */
 export function* looksBack(query: RowsQuery, time: string, newestMs: number): Generator<number> {
-  const latestMs = Math.min(newestMs, ...uppersOf(query, time));
-  for (let backMs = FIRST_MS; backMs <= LAST_MS && backMs < latestMs; backMs *= FACTOR) yield latestMs - backMs;
+  const { where, after } = query;
+  const latestMs = Math.min(newestMs, ...boundsOf(where, time, ['lt', 'lte', 'eq']), ...msOf(after?.[0]));
+  // The query's own lower bound is a look by itself.
+  const earliestMs = Math.max(0, ...boundsOf(where, time, ['gt', 'gte', 'eq']));
+  const mostMs = Math.min(LAST_MS, latestMs - earliestMs - 1);
+  for (let backMs = FIRST_MS; backMs <= mostMs; backMs *= FACTOR) yield latestMs - backMs;
 }
 
-/** What the query itself says of the latest time, epoch ms. */
-function uppersOf({ where, after }: RowsQuery, time: string): number[] {
-  const isUpper = ({ column, operator }: Condition) =>
-    column === time && (operator === 'lt' || operator === 'lte' || operator === 'eq');
-  const values = [...where.filter(isUpper).map(({ value }) => value), after?.[0]];
-  return values.map((value) => Date.parse(String(value))).filter((ms) => !Number.isNaN(ms));
+/** What conditions say of the time, epoch ms. */
+function boundsOf(where: RowsQuery['where'], time: string, operators: readonly Condition['operator'][]): number[] {
+  const bounds = where.filter(({ column, operator }) => column === time && operators.includes(operator));
+  return bounds.flatMap(({ value }) => msOf(value));
+}
+
+function msOf(value: unknown): number[] {
+  const ms = Date.parse(String(value));
+  return Number.isNaN(ms) ? [] : [ms];
 }

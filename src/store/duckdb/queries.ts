@@ -78,7 +78,7 @@ export class Queries {
 
   /** What was received last is looked for from the end on, each time further back. */
   async #page(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
-    const time = timeOf(query);
+    const time = this.#isOfOneKey(query) ? null : timeOf(query);
     if (time === null) return this.#select(query, columns, limits);
     const limit = Math.min(query.limit, limits.rowsMax);
     for (const ms of looksBack(query, time, this.#newestMs())) {
@@ -93,6 +93,12 @@ export class Queries {
       }
     }
     return this.#select(query, columns, limits);
+  }
+
+  /** One row at most: it is as far back as it is. */
+  #isOfOneKey({ table, where }: RowsQuery): boolean {
+    const key = this.#datasets.get(table)?.key ?? null;
+    return key !== null && where.some(({ column, operator }) => column === key && operator === 'eq');
   }
 
   /** Are there as many rows as are asked for? */

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Clock, systemClock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 
 /** Reads that go on beside a commit; those beyond them wait for it. */
 const LANES = 2;
@@ -12,7 +12,6 @@ export interface StandingOptions {
   readonly connect: () => Promise<DuckDBConnection>;
   /** May a transaction stay open, or is a checkpoint to come that would not be made beside it? */
   readonly mayStand: () => Promise<boolean>;
-  readonly clock?: Clock;
 }
 
 /** A connection whose transaction is begun anew after every write. */
@@ -33,7 +32,6 @@ interface Lane {
  */
 export class Standing {
   readonly #options: StandingOptions;
-  readonly #clock: Clock;
   readonly #lanes: readonly Lane[] = Array.from({ length: LANES }, () => ({
     connection: null,
     state: 'closed',
@@ -48,12 +46,11 @@ export class Standing {
 
   constructor(options: StandingOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   /** A connection in a transaction that sees everything written so far; null when there is none now: then there is soon. */
   take(): DuckDBConnection | null {
-    const usedAtMs = this.#clock.monotonic();
+    const usedAtMs = systemClock.monotonic();
     const ready = this.#lanes.find(({ state, version }) => state === 'ready' && version === this.#version);
     if (ready) {
       ready.state = 'reading';
@@ -113,7 +110,7 @@ export class Standing {
   }
 
   #isWanted({ usedAtMs, connection }: Lane): boolean {
-    return connection !== null && this.#clock.monotonic() - usedAtMs < KEPT_MS;
+    return connection !== null && systemClock.monotonic() - usedAtMs < KEPT_MS;
   }
 
   #renewLane(lane: Lane): void {

@@ -8,6 +8,13 @@ const WAL_BYTES_MAX = 128 * 1024 * 1024;
 
 /** May a transaction that could as well come later stand open now? */
 export async function hasRoom(wal: string): Promise<boolean> {
-  const { size } = await stat(wal).catch(() => ({ size: 0 }));
-  return size <= WAL_BYTES_MAX;
+  return (await sizeOf(wal)) <= WAL_BYTES_MAX;
+}
+
+/** Bytes; 0 where there is no file. */
+export function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
