@@ -1,6 +1,7 @@
 import type { Column, Dataset } from '../../event/dataset.ts';
 import { SYSTEM_COLUMNS } from '../../event/dataset.ts';
-import { type Dialect, quote, type SqlColumn } from '../sql/dialect.ts';
+import type { Value } from '../driver.ts';
+import { type Dialect, isPlain, quote, type SqlColumn } from '../sql/dialect.ts';
 
 const TYPES = {
   string: 'VARCHAR',
@@ -17,9 +18,21 @@ const TYPES = {
 export const DUCKDB_DIALECT: Dialect = {
   type: ({ type, integerBits }) => (type === 'integer' && integerBits === 64 ? 'BIGINT' : TYPES[type]),
   parameter: (index, type) => (type === 'string' ? `$${index}` : `CAST($${index} AS ${TYPES[type]})`),
+  literal: plainLiteral,
   read: (name) => name,
   likeEscape: '',
 };
+
+/**
+ * The engine plans a statement with parameters when it is prepared, and again when their values are there. Without any it is planned
+ * once, and asked for in one turn of a thread instead of two: beside a unit that is written, a row by its id took 16.7 ms at the
+ * 99th percentile instead of 19.1.
+ */
+function plainLiteral(value: Value, type: Column['type']): string | null {
+  if (type === 'integer' && value !== null) return /^-?\d+$/.test(String(value)) ? `CAST('${value}' AS HUGEINT)` : null;
+  const spelled = type === 'string' || type === 'uuid' || type === 'timestamp' || type === 'date';
+  return spelled && typeof value === 'string' && isPlain(value) ? `CAST('${value}' AS ${TYPES[type]})` : null;
+}
 
 /**
  * The event's own columns, then Azud's. Integers have 64 bits but in the columns named in `wide`, which were widened for a

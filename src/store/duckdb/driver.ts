@@ -1,3 +1,4 @@
+import './allocator.ts';
 import { rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Progress } from '../../broker/driver.ts';

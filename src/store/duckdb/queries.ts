@@ -110,9 +110,10 @@ export class Queries {
   #select(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const limit = Math.min(query.limit, limits.rowsMax);
     const { text, values } = compileRows({ ...query, limit }, columns, DUCKDB_DIALECT);
-    const bind = (statement: DuckDBPreparedStatement) => {
+    const bindAll = (statement: DuckDBPreparedStatement) => {
       for (const [at, bound] of values.entries()) bindAt(statement, at + 1, bound);
     };
+    const bind = values.length > 0 ? bindAll : null;
     const classify = (error: unknown) => this.#report(classifyQuery(error, 'the rows cannot be read'));
     return this.#reader.read({ text, bind, columns: query.select, small: limit <= SMALL_ROWS, classify }, limits);
   }

@@ -17,7 +17,8 @@ import { columnTypeOf, valueOfDuck } from './values.ts';
 
 export interface Read {
   readonly text: string;
-  readonly bind: (statement: DuckDBPreparedStatement) => void;
+  /** Null: the text has no parameters. */
+  readonly bind: ((statement: DuckDBPreparedStatement) => void) | null;
   /** Known columns; null: as the result has them. */
   readonly columns: RowStream['columns'] | null;
   /** A SELECT of our own with few rows: they are taken at once, in a transaction that stands if there is one. */
@@ -236,12 +237,14 @@ class ReadTask {
       await this.connection.run(BEGIN);
       this.#inTransaction = true;
     }
-    this.#statement = await this.connection.prepare(this.#read.text);
+    const { text, bind, small } = this.#read;
+    if (small && !bind) return this.connection.run(text);
+    this.#statement = await this.connection.prepare(text);
     if (this.#statement.statementType !== StatementType.SELECT) {
       throw new AzudError('sql-failed', 'only one SELECT statement can be run');
     }
-    this.#read.bind(this.#statement);
-    if (this.#read.small) return this.#statement.run();
+    bind?.(this.#statement);
+    if (small) return this.#statement.run();
     const result = await this.#statement.stream();
     this.#streaming = true;
     return result;

@@ -50,6 +50,7 @@ export async function openInstance(file: string, settings: DuckdbSettings): Prom
     memory_limit: engineMemory(settings.memory_limit ?? defaultMemoryLimit()),
     checkpoint_threshold: settings.checkpoint_threshold,
     storage_compatibility_version: STORAGE_VERSION,
+    allocator_background_threads: 'true',
     max_vacuum_tasks: String(MERGE_TASKS),
     write_buffer_row_group_count: String(ROW_GROUPS_HELD),
     disabled_optimizers: OPTIMIZERS_OFF,

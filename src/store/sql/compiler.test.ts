@@ -49,6 +49,18 @@ test('each operator becomes its SQL, with its values bound by the type of the co
   );
 });
 
+test('a value stands in the text where the dialect spells it, and the others are bound', () => {
+  const where = ['x', 'y'].map((value) => ({ column: 'b', operator: 'eq', value }) as const);
+  const literal: Dialect['literal'] = (value) => (value === 'x' ? "'x'" : null);
+  assert.deepEqual(compileRows({ ...QUERY, where }, COLUMNS, { ...PLAIN, literal }), {
+    text: `SELECT "a" AS "a", "b" AS "b" FROM "t" WHERE ("b" = 'x') AND ("b" = $1::string) LIMIT $2::integer`,
+    values: [
+      { value: 'y', type: 'string' },
+      { value: 10, type: 'integer' },
+    ],
+  });
+});
+
 test('a keyset says: later in the first column, or level and later in the rest; nulls come last', () => {
   const order = [
     { column: 'a', descending: true },

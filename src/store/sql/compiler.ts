@@ -2,7 +2,7 @@ import type { Column, ColumnType } from '../../event/dataset.ts';
 import type { Condition, Order, RowsQuery, Value } from '../driver.ts';
 import { type Dialect, quote, type SqlColumn } from './dialect.ts';
 
-/** Values travel beside the text, never in it. */
+/** Values travel beside the text, but for plain ones where the dialect spells them. */
 export interface Bound {
   readonly value: Value;
   readonly type: ColumnType;
@@ -100,6 +100,8 @@ class Compilation {
   }
 
   #bind(value: Value, type: ColumnType): string {
+    const literal = this.#dialect.literal?.(value, type) ?? null;
+    if (literal !== null) return literal;
     this.#values.push({ value, type });
     return this.#dialect.parameter(this.#values.length, type);
   }
