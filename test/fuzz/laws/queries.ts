@@ -44,7 +44,20 @@ const operand = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.integer().map(String),
   fc.double().map(String),
-  fc.constantFrom('null', 'true', '(a,b)', '("x,y",z)', '"', "'; DROP TABLE t; --", '$1', '?', '2026-01-31', '\u0000'),
+  fc.constantFrom(
+    'null',
+    'true',
+    '(a,b)',
+    '("x,y",z)',
+    '"',
+    "'; DROP TABLE t; --",
+    "'",
+    "a'b",
+    '$1',
+    '?',
+    '2026-01-31',
+    '\u0000',
+  ),
 );
 const filter = fc.oneof(
   fc.tuple(operator, operand).map((parts) => parts.join('.')),
