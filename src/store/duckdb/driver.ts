@@ -1,4 +1,6 @@
+// Before anything that loads the engine.
 import './allocator.ts';
+
 import { rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Progress } from '../../broker/driver.ts';
