@@ -110,12 +110,11 @@ export class Queries {
   #select(query: RowsQuery, columns: readonly Column[], limits: RowsLimits): Promise<RowStream> {
     const limit = Math.min(query.limit, limits.rowsMax);
     const { text, values } = compileRows({ ...query, limit }, columns, DUCKDB_DIALECT);
-    const bindAll = (statement: DuckDBPreparedStatement) => {
-      for (const [at, bound] of values.entries()) bindAt(statement, at + 1, bound);
-    };
-    const bind = values.length > 0 ? bindAll : null;
     const classify = (error: unknown) => this.#report(classifyQuery(error, 'the rows cannot be read'));
-    return this.#reader.read({ text, bind, columns: query.select, small: limit <= SMALL_ROWS, classify }, limits);
+    return this.#reader.read(
+      { text, bind: byPlace(values), columns: query.select, small: limit <= SMALL_ROWS, classify },
+      limits,
+    );
   }
 
   /** A read of one row by its event id, the only read that may stop at the first it finds. */
@@ -144,6 +143,14 @@ export class Queries {
     for await (const rows of stream.chunks) return { columns: stream.columns, chunks: once(rows) };
     return null;
   }
+}
+
+/** Binds parameters by their places; null when there are none. */
+function byPlace(values: readonly Bound[]): ((statement: DuckDBPreparedStatement) => void) | null {
+  if (values.length === 0) return null;
+  return (statement) => {
+    for (const [at, bound] of values.entries()) bindAt(statement, at + 1, bound);
+  };
 }
 
 /** Binds parameters by their names. */
