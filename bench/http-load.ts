@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 
 /** One request, sent again and again by every connection, each waiting for its answer (closed loop). */
 export interface LoadOptions {
@@ -75,15 +76,16 @@ class Run {
   connection(deadline: number): Promise<void> {
     return new Promise((resolve) => {
       let sentAt = 0;
-      const next = () => {
-        sentAt = performance.now();
-        if (sentAt >= deadline || this.#isComplete()) return finish(socket, resolve);
+      const next = (now: number) => {
+        sentAt = now;
+        if (now >= deadline || this.#isComplete()) return finish(socket, resolve);
         this.#sent += 1;
         this.#write(socket, this.#sent - 1);
       };
       const answers = new AnswerReader((status) => {
-        this.#count(status, performance.now() - sentAt);
-        next();
+        const now = performance.now();
+        this.#count(status, now - sentAt);
+        next(now);
       });
       const socket = connect({
         port: this.#options.port,
@@ -98,7 +100,7 @@ class Run {
           },
         },
       });
-      socket.on('connect', next);
+      socket.on('connect', () => next(performance.now()));
       socket.on('error', () => {
         this.#errors += 1;
       });

@@ -100,12 +100,10 @@ export function authorize(principal: Principal, required: RequiredScope): void {
 /** `admin` holds every scope; `intake:*` every `intake:…`; `query:` with nothing behind it asks for any query scope. */
 export function allows(principal: Principal, required: RequiredScope): boolean {
   if (required === 'public' || required === 'any') return true;
-  return principal.scopes.some((scope) => scope === 'admin' || scope === required || covers(scope, required));
-}
-
-function covers(scope: string, required: RequiredScope): boolean {
+  const { scopes } = principal;
+  if (scopes.includes('admin') || scopes.includes(required)) return true;
   const colon = required.indexOf(':');
-  return colon > 0 && scope === `${required.slice(0, colon)}:*`;
+  return colon > 0 && scopes.includes(`${required.slice(0, colon)}:*`);
 }
 
 /** Holds one second's worth; refills steadily. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
 import { AzudError } from '../error/azud-error.ts';
 import { HTTP_LIMITS } from '../limits.ts';
 import { ANYONE, type Principal } from './auth.ts';

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { TextAnswer } from './answer.ts';
 import type { BodyMemory } from './body-memory.ts';
 import type { BoundRoute } from './bound-route.ts';
@@ -9,11 +10,14 @@ import { type HeadRead, HeadReader, type PlainHead } from './plain-head.ts';
 export interface LaneOptions {
   /** By path: what the lane takes. */
   readonly routes: ReadonlyMap<string, BoundRoute>;
-  /** Never rejects: a refusal is an answer, too. */
-  readonly serve: (bound: BoundRoute, request: LaneRequest) => Promise<TextAnswer>;
+  /** Calls back once, with an answer whatever happens: a refusal is one, too. */
+  readonly serve: (bound: BoundRoute, request: LaneRequest, answered: Answered) => void;
   readonly nextRequestId: () => string;
   readonly limits: LaneLimits;
 }
+
+/** Takes the answer, and when it was there: ms, monotonic. */
+export type Answered = (answer: TextAnswer, atMs: number) => void;
 
 export interface LaneLimits {
   readonly headerBytesMax: number;
@@ -120,10 +124,11 @@ export class LaneConnection {
       return;
     }
     const read = this.#read(bytes);
-    if (!this.#isBegun) this.#since = performance.now();
+    const isFirst = !this.#isBegun;
     this.#unread = bytes;
     if (read === 'other') this.#leave();
     else if (read !== 'partial') this.#begin(read, bytes);
+    if (isFirst && this.#isBegun) this.#since = performance.now();
   };
 
   /** The request that begins in these bytes, if it is one of the lane's and nothing comes behind it. */
@@ -172,21 +177,22 @@ export class LaneConnection {
     this.#request = request;
     this.#served += 1;
     this.#since = request.startedAt;
-    void this.#options.serve(bound, request).then(this.#onAnswer);
+    this.#options.serve(bound, request, this.#onAnswer);
   }
 
-  readonly #onAnswer = (answer: TextAnswer): void => {
+  readonly #onAnswer: Answered = (answer, atMs) => {
     const request = this.#request as LaneRequest;
     this.#request = null;
     if (this.#lent) this.#options.memory.giveBack(this.#lent);
     this.#lent = null;
     if (!this.#socket.writable) return;
     const ends = this.#finishing || this.#served >= this.#options.limits.requestsPerSocketMax;
-    const taken = this.#socket.write(textOf(answer, request.requestId, ends ? CLOSES : this.#options.keeps));
+    const { text, encoding } = textOf(answer, request.requestId, ends ? CLOSES : this.#options.keeps);
+    const taken = this.#socket.write(text, encoding);
     if (ends) this.#socket.destroySoon();
     // Pipelining, and a client that reads no answers, are Node's.
     else if (this.#unread || !taken) this.#leave();
-    else this.#since = performance.now();
+    else this.#since = atMs;
   };
 
   /** Hands the socket over, with what has been read of it and is not answered. @param behind what comes behind that */

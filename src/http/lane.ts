@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { BodyMemory } from './body-memory.ts';
 import { LaneConnection, type LaneConnectionOptions, type LaneOptions } from './lane-connection.ts';
 import { keeps } from './plain-answer.ts';

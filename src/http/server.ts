@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { AzudError, messageOf } from '../error/azud-error.ts';
 import { HTTP_LIMITS, INTAKE_LIMITS, QUERY_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -13,6 +14,7 @@ import { checkUrl, Exchange, pathOf } from './exchange.ts';
 import { type Forwarder, forwardedPrincipal, REQUEST_ID_HEADER } from './forward.ts';
 import { Gate } from './gate.ts';
 import { Lane } from './lane.ts';
+import type { Answered } from './lane-connection.ts';
 import type { LaneRequest } from './lane-request.ts';
 import { asAzudError, isUnexpected, problemAnswer } from './problem.ts';
 import { RejectionCounter, RouteTimer } from './request-metrics.ts';
@@ -146,7 +148,7 @@ export class HttpServer {
   #createLane(): Lane {
     return new Lane(this.#server, {
       routes: this.#intake,
-      serve: (bound, request) => this.#serveInLane(bound, request),
+      serve: (bound, request, answered) => void this.#serveInLane(bound, request, answered),
       nextRequestId: () => this.#nextRequestId(),
       limits: this.#limits,
     });
@@ -197,22 +199,21 @@ export class HttpServer {
   }
 
   /** As `#serve`, for a request that has arrived whole and whose answer is a text. */
-  async #serveInLane(bound: BoundRoute, request: LaneRequest): Promise<TextAnswer> {
-    const { route, timer } = bound;
+  async #serveInLane({ route, timer }: BoundRoute, request: LaneRequest, answered: Answered): Promise<void> {
     this.#active += 1;
+    let answer: TextAnswer;
     try {
       request.principal = this.#authenticated(route, request);
-      const answer = await route.handler(request, this.#options.rooms);
-      if (!isText(answer)) throw new TypeError(`${route.id} answers with a stream`);
-      timer.observe(answer.status, performance.now() - request.startedAt);
-      return answer;
+      const given = await route.handler(request, this.#options.rooms);
+      if (!isText(given)) throw new TypeError(`${route.id} answers with a stream`);
+      answer = given;
     } catch (thrown) {
-      const error = this.#noted(thrown, request.requestId);
-      timer.observe(error.entry.status, performance.now() - request.startedAt);
-      return problemAnswer(error, request.requestId);
-    } finally {
-      this.#active -= 1;
+      answer = problemAnswer(this.#noted(thrown, request.requestId), request.requestId);
     }
+    this.#active -= 1;
+    const now = performance.now();
+    timer.observe(answer.status, now - request.startedAt);
+    answered(answer, now);
   }
 
   /** A heavy read, from its place in the token's own queue. */

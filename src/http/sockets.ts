@@ -54,7 +54,8 @@ function parserError(error: NodeJS.ErrnoException): AzudError {
 function refuseSocket(socket: Socket, error: AzudError, { nextRequestId, rejections }: SocketGuardOptions): void {
   rejections.count(error.code);
   const requestId = nextRequestId();
-  socket.end(textOf(problemAnswer(error, requestId), requestId, CLOSES), () => socket.destroySoon());
+  const { text, encoding } = textOf(problemAnswer(error, requestId), requestId, CLOSES);
+  socket.end(text, encoding, () => socket.destroySoon());
 }
 
 /** Node keeps the answer in hand on the socket; there is no public name for it. */

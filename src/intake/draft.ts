@@ -128,9 +128,10 @@ export class Draft {
         errors,
       });
     }
-    const messages = [...this.#lines].map(([dataset, lines], n) =>
-      encodeBatch(this.#batch(dataset, lines, n === 0 ? this.#uuids : null)),
-    );
+    const messages: Message[] = [];
+    for (const [dataset, lines] of this.#lines) {
+      messages.push(encodeBatch(this.#batch(dataset, lines, messages.length === 0 ? this.#uuids : null)));
+    }
     const [dataset = null] = this.#lines.keys();
     return {
       messages,

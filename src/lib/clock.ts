@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Time as a dependency, so that tests and the simulator own it. */
 export interface Clock {
   /** Wall time, ms since the epoch. May jump. */
