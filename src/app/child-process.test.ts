@@ -13,7 +13,8 @@ import { Child, type ChildEnd } from './child-process.ts';
 import type { ProcessPlan } from './plan.ts';
 import { Supervisor } from './supervise.ts';
 
-const PLAN = { title: 'test', roles: [], door: 'public', forwards: false } as unknown as ProcessPlan;
+const config = { broker: { kind: 'log' } };
+const PLAN = { title: 'test', config, roles: [], door: 'public', forwards: false } as unknown as ProcessPlan;
 
 /** Spawning fails as it does when the system has no more files, processes or memory to give: with an error event. */
 async function withoutProcesses(run: () => Promise<void>): Promise<void> {
@@ -29,7 +30,11 @@ async function withoutProcesses(run: () => Promise<void>): Promise<void> {
 test('a child that cannot be spawned ends once, and is spoken for', () =>
   withoutProcesses(async () => {
     const ended = Promise.withResolvers<ChildEnd>();
-    new Child(PLAN, [], { onMessage: () => assert.fail('nobody can speak'), onEnd: ended.resolve });
+    new Child(
+      PLAN,
+      { execArgv: [], env: {} },
+      { onMessage: () => assert.fail('nobody can speak'), onEnd: ended.resolve },
+    );
     const { code, signal, failure } = await ended.promise;
     assert.deepEqual([code, signal, failure?.code, failure?.exit], [1, null, 'io-failed', 74]);
     assert.match(failure?.message ?? '', /^cannot start a process: spawn .*ENOENT/);

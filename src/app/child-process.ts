@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { readEnvironment } from '../config/environment.ts';
 import { AzudError } from '../error/azud-error.ts';
 import { SUPERVISOR_LIMITS } from '../limits.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
@@ -15,6 +16,13 @@ export interface ChildEnd {
   readonly spawned: boolean;
   /** What it said before it ended, if it could. */
   readonly failure: Extract<FromChild, { type: 'failed' }> | null;
+}
+
+/** How Node is to run in a child. */
+export interface ChildRuntime {
+  readonly execArgv: readonly string[];
+  /** Variables that it gets unless they are set already. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface ChildHandlers {
@@ -31,10 +39,12 @@ export class Child {
   #failure: ChildEnd['failure'] = null;
   #ended = false;
 
-  constructor(plan: ProcessPlan, execArgv: readonly string[], handlers: ChildHandlers) {
+  constructor(plan: ProcessPlan, { execArgv, env }: ChildRuntime, handlers: ChildHandlers) {
     // Advanced serialization is structured clone: the configuration travels whole, with its maps.
     this.#process = fork(ENTRY, [], {
       execArgv: [...execArgv],
+      // What the operator has set goes before.
+      env: { ...env, ...readEnvironment() },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { ORDERS_CONFIG } from '../../test/support/orders.ts';
@@ -55,6 +56,15 @@ async function sendWhile(action: () => Promise<void>): Promise<{ acknowledged: n
 async function ready(): Promise<void> {
   await eventually(async () => assert.equal((await system.get('/readyz')).status, 200));
 }
+
+test("intake has one thread in its pool, so that the log's writes wait for no other thread to wake", async () => {
+  if (process.platform !== 'linux') return;
+  assert.equal(await send(1), 202);
+  const intake = (await system.children()).find(({ role }) => role === 'intake');
+  const folder = `/proc/${intake?.pid}/task`;
+  const names = (await readdir(folder)).map((id) => readFile(`${folder}/${id}/comm`, 'utf8'));
+  assert.equal((await Promise.all(names)).filter((name) => name.startsWith('libuv-worker')).length, 1);
+});
 
 test('the children name themselves, and the front door has no data of its own', async () => {
   const roles = (await system.children()).map(({ role }) => role).sort();

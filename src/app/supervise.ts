@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { SUPERVISOR_LIMITS } from '../limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { FromChild } from './child-messages.ts';
-import { Child, type ChildEnd } from './child-process.ts';
+import { Child, type ChildEnd, type ChildRuntime } from './child-process.ts';
 import type { ProcessPlan } from './plan.ts';
 import { EXIT_IO, RestartPolicy } from './restarts.ts';
 
@@ -21,14 +21,14 @@ type Name = 'intake' | 'analytics';
 interface Post {
   readonly name: Name;
   readonly plan: ProcessPlan;
-  readonly execArgv: readonly string[];
+  readonly runtime: ChildRuntime;
   readonly policy: RestartPolicy;
   child: Child | null;
   /** It has been ready at least once: from then on its deaths are accidents, not mistakes of the configuration. */
   proven: boolean;
 }
 
-const { intakeHeapMb, semiSpaceMb, heapGrowthPercent, externalGrowthMax } = SUPERVISOR_LIMITS;
+const { intakeHeapMb, intakePoolThreads, semiSpaceMb, heapGrowthPercent, externalGrowthMax } = SUPERVISOR_LIMITS;
 /** What lies outside the heap counts by its growth, too, and not by megabytes. A Node that does not know a flag does not start. */
 const EXTERNAL_FLAGS = [
   '--external-memory-accounted-in-global-limit',
@@ -41,6 +41,7 @@ const COMMON_FLAGS = [
   ...(Number.parseInt(process.versions.node, 10) >= 26 ? EXTERNAL_FLAGS : []),
 ];
 const INTAKE_FLAGS = [...COMMON_FLAGS, `--max-old-space-size=${intakeHeapMb}`];
+const ANALYTICS: ChildRuntime = { execArgv: COMMON_FLAGS, env: {} };
 
 /**
  * Keeps the two processes of an installation alive. It holds no data, opens no file and no port, and loads no driver,
@@ -60,8 +61,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#posts = {
-      intake: post('intake', options.intake, INTAKE_FLAGS),
-      analytics: post('analytics', options.analytics, COMMON_FLAGS),
+      intake: post('intake', options.intake, intakeRuntime(options.intake)),
+      analytics: post('analytics', options.analytics, ANALYTICS),
     };
     this.#done = new Promise((resolve) => {
       this.#finish = resolve;
@@ -96,7 +97,7 @@ export class Supervisor {
     // A restarted intake must come back at the port it had, also when the configuration says "any".
     const port = where.name === 'intake' && this.#front ? this.#front.port : where.plan.port;
     const plan = { ...where.plan, port, resumed: where.proven };
-    where.child = new Child(plan, where.execArgv, {
+    where.child = new Child(plan, where.runtime, {
       onMessage: (message) => this.#hear(where, message),
       onEnd: (end) => this.#ended(where, end),
     });
@@ -178,8 +179,14 @@ export class Supervisor {
   }
 }
 
-function post(name: Name, plan: ProcessPlan, execArgv: readonly string[]): Post {
-  return { name, plan, execArgv, policy: new RestartPolicy(), child: null, proven: false };
+/** The names of a broker's servers are looked up in the pool, too, where one thread would wait for a name server with all the rest. */
+function intakeRuntime({ config }: ProcessPlan): ChildRuntime {
+  const env = config.broker.kind === 'log' ? { UV_THREADPOOL_SIZE: String(intakePoolThreads) } : {};
+  return { execArgv: INTAKE_FLAGS, env };
+}
+
+function post(name: Name, plan: ProcessPlan, runtime: ChildRuntime): Post {
+  return { name, plan, runtime, policy: new RestartPolicy(), child: null, proven: false };
 }
 
 /** Mistakes of the operator, and states that only the operator can end. A server that is away may come back. */

@@ -10,7 +10,7 @@ import { type HeadRead, HeadReader, type PlainHead } from './plain-head.ts';
 export interface LaneOptions {
   /** By path: what the lane takes. */
   readonly routes: ReadonlyMap<string, BoundRoute>;
-  /** Calls back once, with an answer whatever happens: a refusal is one, too. */
+  /** Calls back once, perhaps before it returns, with an answer whatever happens: a refusal is one, too. */
   readonly serve: (bound: BoundRoute, request: LaneRequest, answered: Answered) => void;
   readonly nextRequestId: () => string;
   readonly limits: LaneLimits;

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-
 import { ANYONE, type Principal } from './auth.ts';
 import type { PlainHead } from './plain-head.ts';
 import type { PathParams, RouteRequest } from './routes/route.ts';
